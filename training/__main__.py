@@ -1,0 +1,35 @@
+"""`python -m training COMMAND`: one subcommand a file; each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "synthesize": ("training.synthesis.command", "render synthetic people into shards"),
+    "fetch-assets": ("training.synthesis.fetch_assets", "fetch lights, backgrounds and motions for synthesize"),
+    "fit": ("training.fit", "train a pose network on shards"),
+    "evaluate": ("training.evaluate", "measure a pose network"),
+    "export": ("training.export", "write a trained network as ONNX"),
+}
+"""Subcommand -> (module with `add_arguments(parser)` and `main(arguments) -> int`, what it does)."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one subcommand; returns its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="python -m training", description="Train pose networks on people made here.")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name, (module_name, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        if argv and argv[0] == name:
+            module = importlib.import_module(module_name)
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.main)
+    arguments = parser.parse_args(argv)
+    return arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

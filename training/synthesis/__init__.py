@@ -1,0 +1,1 @@
+"""People made here: bodies, poses, clothes, light and rooms, rendered into training shards."""
