@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ class Person:
     score: float
     skeleton: Skeleton
     id: str = ""
-    velocity: Floats = np.zeros(3)
+    velocity: Floats = field(default_factory=lambda: np.zeros(3))
 
     @property
     def position(self) -> Floats:
