@@ -1,0 +1,90 @@
+"""People as TF frames, named as REP-155 names them.
+
+``body_<id>``: origin between the hips, x forward, y to the person's left, z toward the neck; its parent is the camera.
+``<joint>_<id>``: a child of it per joint, oriented as the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transforms3d.quaternions import mat2quat
+
+from metric_pose_ros.messages.identity import name
+from metric_pose_ros.messages.types import MessageTypes
+from metric_pose_ros.people import Person
+
+_SHORTEST = 1e-3
+"""Metres between hips, or from hips to neck, below which they say nothing about how the body is turned."""
+
+
+def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_confidence: float) -> Any:
+    """The TFMessage with everybody's body frame and joint frames.
+
+    Args:
+        types: source of message classes.
+        header: std_msgs/Header of the image the people were seen in; its frame becomes the bodies' parent.
+        people: in the header's frame. Somebody without finite hips and neck has no body frame and is left out.
+        min_confidence: joints below are left out.
+    """
+    transforms = []
+    for place, person in enumerate(people):
+        frame = body_frame(person)
+        if frame is None:
+            continue
+        origin, rotation = frame
+        body = f"body_{name(person, place)}"
+        w, x, y, z = mat2quat(rotation).tolist()
+        turned = types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w)
+        transforms.append(_transform(types, header, body, origin, turned))
+        child_header = types.make("std_msgs/msg/Header", stamp=header.stamp, frame_id=body)
+        level = types.make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0)
+        joints = (np.asarray(person.joints3d, float) - origin) @ rotation
+        seen = np.isfinite(joints).all(axis=1) & (np.asarray(person.confidence) >= min_confidence)
+        transforms += [
+            _transform(types, child_header, f"{joint}_{name(person, place)}", joints[index], level)
+            for index, joint in enumerate(person.skeleton.names)
+            if seen[index]
+        ]
+    return types.make("tf2_msgs/msg/TFMessage", transforms=transforms)
+
+
+def body_frame(person: Person) -> tuple[npt.NDArray, npt.NDArray] | None:
+    """Where the body is and how it is turned.
+
+    Returns:
+        (3,) metres, the middle of the hips, and (3, 3) whose columns are the body's x (forward), y (left) and z (toward
+        the neck) in the camera's frame. None if hips and neck are not finite or lie on one line.
+    """
+    joints, find = np.asarray(person.joints3d, float), person.skeleton.indices
+    left, right = joints[find(("left_hip", "right_hip"))]
+    # Skeletons without a neck joint have it between the shoulders.
+    top = ("neck",) if "neck" in person.skeleton.names else ("left_shoulder", "right_shoulder")
+    neck = joints[find(top)].mean(axis=0)
+    origin = (left + right) / 2
+    up, across = neck - origin, left - right
+    if not np.isfinite([up, across]).all() or np.linalg.norm(up) < _SHORTEST:
+        return None
+    z = up / np.linalg.norm(up)
+    across = across - (across @ z) * z
+    if np.linalg.norm(across) < _SHORTEST:
+        return None
+    y = across / np.linalg.norm(across)
+    return origin, np.stack([np.cross(y, z), y, z], axis=1)
+
+
+def _transform(types: MessageTypes, header: Any, child: str, origin: npt.NDArray, turned: Any) -> Any:
+    x, y, z = origin.tolist()
+    return types.make(
+        "geometry_msgs/msg/TransformStamped",
+        header=header,
+        child_frame_id=child,
+        transform=types.make(
+            "geometry_msgs/msg/Transform",
+            translation=types.make("geometry_msgs/msg/Vector3", x=x, y=y, z=z),
+            rotation=turned,
+        ),
+    )
