@@ -1,0 +1,146 @@
+"""Finding people: an image goes in, boxes come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.engines import Engine, open_engine
+from metric_pose_ros.models import ModelError, ModelFile
+from metric_pose_ros.people import Detection
+
+Floats = npt.NDArray[np.floating]
+Image = npt.NDArray
+
+
+class Detector(Protocol):
+    """Anything that finds people. Scores are 0..1, boxes xyxy px inside the image, one per person."""
+
+    def __call__(self, image_bgr: Image) -> list[Detection]: ...
+
+
+def open_detector(name_or_path: str, threads: int = 2) -> Detector:
+    """The detector for a shipped name (``movenet``, ``nanodet``) or a detector file of those kinds.
+
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ModelError: if the file is no detector.
+    """
+    model = ModelFile.open(name_or_path)
+    if model.kind not in _KINDS:
+        raise ModelError(f"{model.path} is a {model.kind} model, expected a detector ({', '.join(_KINDS)})")
+    return _KINDS[model.kind](open_engine(model, "auto", threads))
+
+
+class MoveNet:
+    """MoveNet MultiPose Lightning: at most six people, each with a box and 17 keypoints.
+
+    Args:
+        engine: that runs the model.
+        longest_side: px that the image's longer side is scaled to; more finds people further away and takes longer.
+        threshold: least score of a person.
+    """
+
+    _KEYPOINT_SCORE = 0.3
+
+    def __init__(self, engine: Engine, longest_side: int = 512, threshold: float = 0.25) -> None:
+        if longest_side < 64 or longest_side % 32:
+            raise ValueError(f"longest_side is {longest_side}, expected a multiple of 32 of at least 64")
+        self._engine = engine
+        self._side = longest_side
+        self._threshold = threshold
+
+    def __call__(self, image_bgr: Image) -> list[Detection]:
+        small, scale = _shrink(image_bgr, self._side)
+        height, width = small.shape[:2]
+        # MoveNet takes multiples of 32; what is added at the right and below keeps the image's own coordinates.
+        padded = np.zeros((1, -(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
+        padded[0, :height, :width] = small[..., ::-1]
+        rows = self._engine.run(image=padded)["people"][0]
+        rows = rows[rows[:, 55] >= self._threshold]
+        size = np.array([padded.shape[2], padded.shape[1]]) / scale
+        boxes = [self._box(row, size) for row in rows]
+        return _one_each(np.array(boxes).reshape(-1, 4), rows[:, 55], image_bgr.shape)
+
+    def _box(self, row: Floats, size: Floats) -> Floats:
+        """The predicted box, grown to hold every keypoint that is seen."""
+        corners = row[51:55].reshape(2, 2)[:, ::-1] * size
+        keypoints = row[:51].reshape(17, 3)
+        seen = keypoints[keypoints[:, 2] >= self._KEYPOINT_SCORE][:, 1::-1] * size
+        points = np.concatenate([corners, seen])
+        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+class NanoDet:
+    """NanoDet at 416 px, of which only the class "person" is used.
+
+    Args:
+        engine: that runs the model.
+        threshold: least score of a person.
+    """
+
+    _SIDE = 416
+    _STRIDES = (8, 16, 32)
+    _MEAN = np.array([103.53, 116.28, 123.675], np.float32)
+    _SCALE = 1 / np.array([57.375, 57.12, 58.395], np.float32)
+
+    def __init__(self, engine: Engine, threshold: float = 0.4) -> None:
+        self._engine = engine
+        self._threshold = threshold
+        cells = [(stride, np.indices((self._SIDE // stride,) * 2)[::-1].reshape(2, -1).T) for stride in self._STRIDES]
+        self._centres = np.concatenate([(cell + 0.5) * stride for stride, cell in cells])
+        self._strides = np.concatenate([np.full(len(cell), stride) for stride, cell in cells])
+
+    def __call__(self, image_bgr: Image) -> list[Detection]:
+        small, scale = _shrink(image_bgr, self._SIDE)
+        padded = np.zeros((self._SIDE, self._SIDE, 3), np.float32)
+        padded[: small.shape[0], : small.shape[1]] = small
+        planes = ((padded - self._MEAN) * self._SCALE).transpose(2, 0, 1)[None]
+        outputs = self._engine.run(image=np.ascontiguousarray(planes))
+        scores = outputs["scores"][0, :, 0]
+        sure = np.flatnonzero(scores >= self._threshold)
+        # Each side's distance is the mean of a distribution over 11 bins of one stride each (Li et al. 2020).
+        bins = outputs["distances"][0, sure].reshape(-1, 4, 11)
+        bins = np.exp(bins - bins.max(axis=2, keepdims=True))
+        distances = (bins @ np.arange(11)) / bins.sum(axis=2) * self._strides[sure, None]
+        centres = self._centres[sure]
+        boxes = np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1) / scale
+        return _one_each(boxes, scores[sure], image_bgr.shape)
+
+
+_KINDS: dict[str, Callable[[Engine], Detector]] = {"movenet_multipose": MoveNet, "nanodet": NanoDet}
+
+
+def overlap(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union of (N, 4) and (M, 4) boxes -> (N, M)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    areas, other_areas = (np.prod(np.maximum(some[:, 2:] - some[:, :2], 0), axis=1) for some in (boxes, others))
+    return shared / np.maximum(areas[:, None] + other_areas[None] - shared, 1e-9)
+
+
+def _shrink(image: Image, longest_side: int) -> tuple[Image, float]:
+    """The image scaled so that its longer side is `longest_side`, and the scale."""
+    height, width = image.shape[:2]
+    scale = longest_side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
+
+
+def _one_each(boxes: Floats, scores: Floats, shape: tuple[int, ...], most_overlap: float = 0.6) -> list[Detection]:
+    """Clips boxes to the image and keeps the best of those that show the same person."""
+    height, width = shape[:2]
+    boxes = np.clip(boxes, 0, [width, height, width, height])
+    kept: list[int] = []
+    for candidate in np.argsort(-scores, kind="stable"):
+        box = boxes[candidate]
+        if min(box[2] - box[0], box[3] - box[1]) < 2:
+            continue
+        if not kept or overlap(box[None], boxes[kept]).max() < most_overlap:
+            kept.append(int(candidate))
+    return [Detection(boxes[index].astype(float), float(scores[index])) for index in kept]

@@ -1,0 +1,250 @@
+"""From a frame to people in metres: detect, look at each, estimate, place, drop what cannot be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.detection import Detector, open_detector
+from metric_pose_ros.engines import open_engine
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.crop import Crop, look_at, sample
+from metric_pose_ros.geometry.placement import inside_view
+from metric_pose_ros.models import ModelFile
+from metric_pose_ros.people import Detection, Person
+from metric_pose_ros.plausibility import bones_are_possible, enough_is_certain, fills_its_box, without_duplicates
+from metric_pose_ros.pose_network import PoseNetwork
+from metric_pose_ros.skeleton import Skeleton
+
+Floats = npt.NDArray[np.floating]
+Image = npt.NDArray[np.uint8]
+
+_NEAREST_M = 0.1
+
+
+class PoseEstimator:
+    """Finds everyone in an image and says where they are, in metres.
+
+    Args:
+        model: a pose model: ``heavy``, ``fast``, a shipped name or a path.
+        engine: one of `metric_pose_ros.engines.ENGINES`.
+        detector: ``movenet``, ``nanodet``, a path to a detector file, your own `Detector`, or None where boxes always
+            come from outside.
+        threads: at most so many CPU threads for each network.
+        mirror: average over each crop and its mirror image; slower, slightly better.
+        most_people: crops of one batch; with more boxes, the best-scored are taken.
+
+    Attributes:
+        timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
+        description: what runs the network, on what, and why.
+
+    Raises:
+        FileNotFoundError: if a model does not exist.
+        ValueError: if a model file or an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "metric_pose_heavy",
+        engine: str = "auto",
+        detector: str | Detector | None = "movenet",
+        threads: int = 2,
+        mirror: bool = False,
+        most_people: int = 16,
+    ) -> None:
+        self.model = ModelFile.open(model)
+        self.info = self.model.pose_info()
+        running = open_engine(self.model, engine, threads)
+        self.description = f"{self.info.name} {self.info.version}: {running.description}"
+        self.detector = open_detector(detector, threads) if isinstance(detector, str) else detector
+        self.timings: dict[str, float] = {}
+        self._network = PoseNetwork(running, self.info, mirror)
+        self._most_people = most_people
+        self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
+
+    @classmethod
+    def default(cls) -> PoseEstimator:
+        """The shipped default model and detector on the best engine of this machine."""
+        return cls()
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names and bones of every person's joints."""
+        return self.info.skeleton
+
+    def __call__(self, image_bgr: Image, camera: Camera) -> list[Person]:
+        """Detects and places everyone.
+
+        Args:
+            image_bgr: (height, width, 3) uint8 as the camera gave it, distortion included.
+            camera: that took the image.
+
+        Raises:
+            ValueError: if the image is not such an array, or not of the camera's size.
+        """
+        check_image(image_bgr, camera)
+        detections = self.detect(image_bgr)
+        seconds = self.timings["detection"]
+        people = self._people(image_bgr, camera, detections)
+        self.timings["detection"] = seconds
+        return people
+
+    def detect(self, image_bgr: Image) -> list[Detection]:
+        """Boxes of the people in an image, without poses.
+
+        Raises:
+            ValueError: if this estimator was made without a detector, or the image is no (height, width, 3) uint8
+            array.
+        """
+        check_image(image_bgr)
+        if self.detector is None:
+            raise ValueError(
+                "this estimator has no detector: give boxes to estimate(), or make it with detector='movenet'"
+            )
+        with self._timed("detection"):
+            return self.detector(image_bgr)
+
+    def estimate(
+        self, image_bgr: Image, camera: Camera, boxes: npt.ArrayLike, scores: npt.ArrayLike | None = None
+    ) -> list[Person]:
+        """Places the people in boxes that come from elsewhere.
+
+        Args:
+            image_bgr: (height, width, 3) uint8 as the camera gave it, distortion included.
+            camera: that took the image.
+            boxes: (N, 4) xyxy px, each at least partly inside the image.
+            scores: (N,) 0..1 how sure the boxes are; 1 if not given.
+
+        Returns:
+            At most N people; boxes in which no plausible person stands give none.
+
+        Raises:
+            ValueError: if a box is not finite, has no size or lies outside the image; the message names the box.
+        """
+        check_image(image_bgr, camera)
+        self.timings["detection"] = 0.0
+        return self._people(image_bgr, camera, _checked_boxes(boxes, scores, camera))
+
+    def _people(self, image: Image, camera: Camera, detections: list[Detection]) -> list[Person]:
+        best = sorted(detections, key=lambda detection: -detection.score)[: self._most_people]
+        self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
+        if not best:
+            return []
+        with self._timed("crop"):
+            crops = [look_at(camera, detection.box, self.info.crop_side, self.info.crop_scale) for detection in best]
+            if len(self._batch) < len(crops):
+                self._batch = np.zeros((len(crops), *self._batch.shape[1:]), np.float32)
+            batch = self._batch[: len(crops)]
+            sample(image, camera, crops, batch)
+        with self._timed("network"):
+            poses = self._network(batch, np.stack([crop.K for crop in crops]))
+        with self._timed("placement"):
+            found = [
+                person
+                for detection, crop, joints2d, absolute, std, confidence in zip(
+                    best, crops, poses.joints2d, poses.absolute / 1000, poses.std / 1000, poses.confidence, strict=True
+                )
+                if (person := self._person(detection, camera, crop, joints2d, absolute, std, confidence)) is not None
+            ]
+            if len(found) < 2:
+                return found
+            kept = without_duplicates(
+                np.stack([person.joints3d for person in found]), np.array([person.score for person in found])
+            )
+            return [found[index] for index in kept]
+
+    def _person(
+        self,
+        detection: Detection,
+        camera: Camera,
+        crop: Crop,
+        crop_joints2d: Floats,
+        crop_joints3d: Floats,
+        crop_std: Floats,
+        confidence: Floats,
+    ) -> Person | None:
+        """The person of one crop, in the camera's frame; None if this cannot be a person."""
+        if not np.isfinite(crop_joints3d).all() or crop_joints3d[:, 2].min() < _NEAREST_M:
+            return None
+        joints3d = crop.to_camera_frame(crop_joints3d)
+        # Inside the crop the 2D head is the sharper witness; what lies beyond its border follows the 3D pose.
+        inside = inside_view(crop_joints2d, crop.side, self.info.stride)
+        directions = np.where(inside[:, None], crop.rays(crop_joints2d), joints3d)
+        joints2d = camera.project(directions)
+        # The variance along each camera axis of an error that is independent along the crop's axes.
+        std = np.sqrt(crop_std**2 @ crop.rotation**2)
+        if not (np.isfinite(joints2d).all() and np.isfinite(std).all()):
+            return None
+        plausible = (
+            bones_are_possible(joints3d, self.skeleton)
+            and enough_is_certain(std)
+            and fills_its_box(joints2d, detection.box)
+        )
+        if not plausible:
+            return None
+        return Person(
+            joints3d=joints3d,
+            joints2d=joints2d,
+            std=std,
+            confidence=confidence,
+            box=np.array(detection.box, float),
+            score=detection.score,
+            skeleton=self.skeleton,
+        )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[stage] = time.perf_counter() - start
+
+
+def check_image(image_bgr: Image, camera: Camera | None = None) -> None:
+    """Refuses what is no colour image, or not of the camera's size.
+
+    Raises:
+        ValueError: saying what was given, what was expected and what to do.
+    """
+    if not isinstance(image_bgr, np.ndarray):
+        raise ValueError(
+            f"the image is {type(image_bgr).__name__}, expected a (height, width, 3) uint8 array; could it not be read?"
+        )
+    if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8:
+        raise ValueError(
+            f"the image has shape {image_bgr.shape} and type {image_bgr.dtype}, expected (height, width, 3) and uint8"
+        )
+    if image_bgr.size == 0:
+        raise ValueError(f"the image is empty: its shape is {image_bgr.shape}")
+    if camera is not None and image_bgr.shape[:2] != (camera.height, camera.width):
+        raise ValueError(
+            f"the image is {image_bgr.shape[1]}x{image_bgr.shape[0]}, but its camera is calibrated for "
+            f"{camera.width}x{camera.height}: "
+            "give the camera file that belongs to this image size"
+        )
+
+
+def _checked_boxes(boxes: npt.ArrayLike, scores: npt.ArrayLike | None, camera: Camera) -> list[Detection]:
+    array = np.asarray(boxes, float)
+    if array.size == 0:
+        return []
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(f"boxes have shape {array.shape}, expected (N, 4) with x1, y1, x2, y2 in px")
+    sure = np.ones(len(array)) if scores is None else np.asarray(scores, float).reshape(-1)
+    if len(sure) != len(array):
+        raise ValueError(f"{len(sure)} scores were given for {len(array)} boxes, expected one each")
+    for index, (x1, y1, x2, y2) in enumerate(array):
+        named = f"box {index} ({x1:g}, {y1:g}, {x2:g}, {y2:g})"
+        if not np.isfinite(array[index]).all():
+            raise ValueError(f"{named} holds values that are not finite")
+        if x2 - x1 < 1 or y2 - y1 < 1:
+            raise ValueError(f"{named} has no size: expected x1 < x2 and y1 < y2, in px")
+        if x2 <= 0 or y2 <= 0 or x1 >= camera.width or y1 >= camera.height:
+            raise ValueError(f"{named} lies outside the {camera.width}x{camera.height} image")
+    return [Detection(box, float(score)) for box, score in zip(array, sure, strict=True)]

@@ -1,0 +1,1 @@
+"""Cameras, crops and placement in pure NumPy and OpenCV."""

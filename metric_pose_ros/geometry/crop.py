@@ -1,0 +1,181 @@
+"""Crops as virtual cameras: a camera at the same place, turned to look at the person, without distortion.
+
+A rectangle cut from the image would show a person at the edge of a wide image from a wrong angle. A crop camera looks
+straight at the person, so what the network sees does not depend on where in the image somebody stands (Sarandi et al.
+2021, MeTRAbs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import CubicSpline
+
+from metric_pose_ros.geometry.camera import Camera
+
+Floats = npt.NDArray[np.floating]
+
+_GRID = 8
+"""Crop px between the points where a distorted crop is computed exactly; splines in between stay below 0.02 px."""
+_OUTSIDE = -1e4
+"""A pixel coordinate far outside any image, for crop pixels that look where the lens does not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A virtual camera that looks at one box.
+
+    Attributes:
+        rotation: (3, 3) from the camera frame to the crop camera frame.
+        K: (3, 3) intrinsics of the crop, px.
+        side: width and height, px.
+    """
+
+    rotation: Floats
+    K: Floats
+    side: int
+
+    def rays(self, points: Floats) -> Floats:
+        """(N, 2) px in the crop -> (N, 3) directions in the camera frame, of depth 1 along the crop's axis."""
+        ahead = np.concatenate([np.asarray(points, float), np.ones((len(points), 1))], axis=1)
+        return ahead @ (self.rotation.T @ np.linalg.inv(self.K)).T
+
+    def to_camera_frame(self, points: Floats) -> Floats:
+        """(..., 3) in the crop camera's frame -> (..., 3) in the camera's frame, same unit."""
+        return points @ self.rotation
+
+
+def look_at(
+    camera: Camera, box: Floats, side: int, scale: float = 1.25, up: tuple[float, float, float] = (0, -1, 0)
+) -> Crop:
+    """The crop camera for a box: it looks at the box' centre, with `up` kept up.
+
+    Args:
+        camera: that took the image.
+        box: (4,) xyxy px in the image as seen, of positive size.
+        side: of the crop, px.
+        scale: side of what is seen over the larger side of the box.
+        up: in the camera frame; the image's own up by default.
+
+    Returns:
+        The crop, with its optical axis at ((side - 1) / 2, (side - 1) / 2).
+    """
+    x1, y1, x2, y2 = (float(value) for value in box)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    rays = camera.rays(np.array([[x, y], [x1, y], [x2, y], [x, y1], [x, y2]]))
+    ahead = rays[0]
+    right = np.cross(ahead, np.asarray(up, float))
+    if np.linalg.norm(right) < 1e-3:  # looking straight up or down: any right will do, take the image's
+        right = np.cross(np.array([0.0, 1.0, 0.0]) if abs(ahead[1]) < 0.9 else np.array([0.0, 0.0, -ahead[1]]), ahead)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(ahead, right), ahead])
+    edges = rays[1:] @ rotation.T
+    plane = edges[:, :2] / np.maximum(edges[:, 2:], 0.1)
+    extent = max(float(np.linalg.norm(plane[1] - plane[0])), float(np.linalg.norm(plane[3] - plane[2])), 1e-6)
+    focal = side / (extent * scale)
+    centre = (side - 1) / 2
+    return Crop(rotation, np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1]]), side)
+
+
+def sample(image_bgr: npt.NDArray, camera: Camera, crops: list[Crop], out: npt.NDArray[np.float32]) -> None:
+    """Looks at the image through each crop camera.
+
+    Args:
+        image_bgr: (height, width, 3) as seen by `camera`.
+        camera: that took it.
+        crops: N crops of one side S.
+        out: (>= N, 3, S, S) is filled with RGB in 0..1, gamma-encoded as in the image, zero outside the image.
+    """
+    for crop, channels in zip(crops, out, strict=False):
+        warped = _warp(image_bgr, camera, crop)
+        # Contiguous planes first: scaling strided bytes costs twice as much.
+        for plane, channel in zip(cv2.split(warped)[::-1], channels, strict=True):
+            np.multiply(plane, np.float32(1 / 255), out=channel, dtype=np.float32)
+
+
+def _warp(image: npt.NDArray, camera: Camera, crop: Crop) -> npt.NDArray:
+    """(S, S, 3) uint8 BGR seen by the crop camera."""
+    side = crop.side
+    homography = camera.K @ crop.rotation.T @ np.linalg.inv(crop.K)
+    corners = np.array([[0, 0, 1], [side - 1, 0, 1], [0, side - 1, 1], [side - 1, side - 1, 1]], float) @ homography.T
+    # A homography mirrors what lies behind the camera into the image, so such wide crops take the map.
+    if camera.straight and corners[:, 2].min() > 0.05 * corners[:, 2].max():
+        points = corners[:, :2] / corners[:, 2:]
+        window = _Window.around(image, points, side)
+        if window is None:
+            return np.zeros((side, side, 3), np.uint8)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpPerspective(window.pixels(image), window.matrix @ homography, (side, side), flags=flags)
+    nodes = np.arange(0, side + _GRID, _GRID, dtype=float)
+    x, y = np.meshgrid(nodes, nodes)
+    points = camera.project(crop.rays(np.stack([x.ravel(), y.ravel()], axis=1)))
+    points = np.nan_to_num(np.clip(points, _OUTSIDE, -_OUTSIDE), nan=_OUTSIDE)
+    window = _Window.around(image, points, side)
+    if window is None:
+        return np.zeros((side, side, 3), np.uint8)
+    weights = _spline(side)
+    coarse = window.apply(points).reshape(len(nodes), len(nodes), 2).astype(np.float32)
+    map_x, map_y = (weights @ coarse[..., axis] @ weights.T for axis in (0, 1))
+    return cv2.remap(window.pixels(image), map_x, map_y, cv2.INTER_LINEAR)
+
+
+@lru_cache(maxsize=4)
+def _spline(side: int) -> npt.NDArray[np.float32]:
+    """(side, nodes) weights that interpolate from every `_GRID`-th px to each px."""
+    nodes = np.arange(0, side + _GRID, _GRID, dtype=float)
+    return CubicSpline(nodes, np.eye(len(nodes)))(np.arange(side, dtype=float)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of the image that a crop sees, shrunk by a whole factor so that sampling it bilinearly does not
+    alias."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    factor: int
+
+    @classmethod
+    def around(cls, image: npt.NDArray, points: Floats, side: int) -> _Window | None:
+        """The window that holds (N, 2) image points; None if it lies outside the image."""
+        height, width = image.shape[:2]
+        low, high = points.min(axis=0), points.max(axis=0)
+        left, top = (int(max(np.floor(value) - 2, 0)) for value in low)
+        right, bottom = int(min(np.ceil(high[0]) + 3, width)), int(min(np.ceil(high[1]) + 3, height))
+        if left >= right or top >= bottom:
+            return None
+        # The window may be cut by the image's border, so the zoom comes from the points themselves.
+        factor = max(int(min(high - low) / side), 1)
+        # Whole cells only; at the image's far border the last, incomplete one is given up.
+        right -= (right - left) % factor
+        bottom -= (bottom - top) % factor
+        if left >= right or top >= bottom:
+            return None
+        return cls(left, top, right, bottom, factor)
+
+    def pixels(self, image: npt.NDArray) -> npt.NDArray:
+        part = image[self.top : self.bottom, self.left : self.right]
+        size = (part.shape[1] // self.factor, part.shape[0] // self.factor)
+        return part if self.factor == 1 else cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+
+    @property
+    def matrix(self) -> Floats:
+        """(3, 3) from image px to px of `pixels`; pixel centres are whole numbers in both."""
+        shift = 0.5 / self.factor - 0.5
+        return np.array(
+            [
+                [1 / self.factor, 0, shift - self.left / self.factor],
+                [0, 1 / self.factor, shift - self.top / self.factor],
+                [0, 0, 1],
+            ]
+        )
+
+    def apply(self, points: Floats) -> Floats:
+        """(N, 2) image px -> px of `pixels`."""
+        return (points - [self.left, self.top] + 0.5) / self.factor - 0.5

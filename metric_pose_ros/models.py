@@ -1,0 +1,216 @@
+"""A model file and what it says of itself: ONNX metadata in, no side files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from metric_pose_ros.skeleton import SKELETONS, Skeleton
+
+METADATA_KEY = "metric_pose_ros"
+FORMAT = 1
+SHORT_NAMES = {
+    "heavy": "metric_pose_heavy",
+    "fast": "metric_pose_fast",
+    "movenet": "movenet_multipose",
+    "nanodet": "nanodet",
+}
+_KINDS = {
+    "pose": ({"crops", "intrinsics"}, {"joints2d", "relative", "absolute", "std"}),
+    "movenet_multipose": ({"image"}, {"people"}),
+    "nanodet": ({"image"}, {"scores", "distances"}),
+}
+"""Inputs and outputs that each kind of model must have."""
+
+
+class ModelError(ValueError):
+    """A model file that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PoseModelInfo:
+    """What a pose model says of itself.
+
+    Attributes:
+        name: such as ``metric_pose_heavy``.
+        version: of the weights.
+        skeleton: joints and bones of its output.
+        crop_side: side of the square crops it takes, px.
+        crop_scale: side of what a crop shows over the larger side of the box.
+        box_size_mm: side of the volume its heatmaps span.
+        stride: px per heatmap cell.
+    """
+
+    name: str
+    version: str
+    skeleton: Skeleton
+    crop_side: int
+    crop_scale: float
+    box_size_mm: float
+    stride: int
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An ONNX file of ours.
+
+    Attributes:
+        path: of the file.
+        kind: ``pose``, ``movenet_multipose`` or ``nanodet``.
+        metadata: the file's JSON entry.
+        inputs: shape per input name; text or None where a size is free.
+        outputs: the same for outputs.
+    """
+
+    path: Path
+    kind: str
+    metadata: dict[str, Any]
+    inputs: dict[str, tuple[int | str | None, ...]]
+    outputs: dict[str, tuple[int | str | None, ...]]
+
+    @classmethod
+    def open(cls, name_or_path: str | Path) -> ModelFile:
+        """Reads and checks a model's description, not its weights' meaning.
+
+        Args:
+            name_or_path: a path, or the name of a shipped model such as ``metric_pose_heavy``, ``fast`` or ``movenet``.
+
+        Raises:
+            FileNotFoundError: if there is no such file; the message says where it was looked for.
+            ModelError: if it is no ONNX file of ours.
+        """
+        path = find_model(name_or_path)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            raise ModelError(
+                f"{path} ({path.stat().st_size} bytes) is not an ONNX model that loads; it may be truncated or a Git "
+                f"LFS pointer: "
+                f"fetch it again. ONNX Runtime says: {str(error).splitlines()[0]}"
+            ) from error
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if text is None:
+            raise ModelError(f"{path} has no {METADATA_KEY!r} metadata: it was not exported for this package")
+        try:
+            metadata = json.loads(text)
+            version, kind = metadata["format"], metadata.get("kind", "pose")
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
+        if version != FORMAT:
+            raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")
+        model = cls(
+            path,
+            kind,
+            metadata,
+            {tensor.name: tuple(tensor.shape) for tensor in session.get_inputs()},
+            {tensor.name: tuple(tensor.shape) for tensor in session.get_outputs()},
+        )
+        model._check_tensors()
+        return model
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def pose_info(self) -> PoseModelInfo:
+        """What the model says of its crops and joints.
+
+        Raises:
+            ModelError: if this is not a pose model, or entries are missing or contradict the graph.
+        """
+        if self.kind != "pose":
+            raise ModelError(f"{self.path} is a {self.kind} detector, expected a pose model")
+        try:
+            entries = self.metadata
+            names = tuple(str(name) for name in entries["joints"])
+            edges = tuple((int(parent), int(child)) for parent, child in entries["edges"])
+            known = next((skeleton for skeleton in SKELETONS.values() if skeleton.names == names), None)
+            info = PoseModelInfo(
+                name=str(entries["name"]),
+                version=str(entries["version"]),
+                skeleton=Skeleton(known.name if known else str(entries["name"]), names, edges),
+                crop_side=int(entries["crop_side"]),
+                crop_scale=float(entries["crop_scale"]),
+                box_size_mm=float(entries["box_size_mm"]),
+                stride=int(entries["stride"]),
+            )
+        except KeyError as error:
+            raise ModelError(f"{self.path}: its metadata has no entry {error}; export it again") from error
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{self.path}: its metadata makes no sense: {error}") from error
+        side, joints = info.crop_side, len(info.skeleton)
+        self._check_shape("crops", self.inputs["crops"], (None, 3, side, side))
+        self._check_shape("intrinsics", self.inputs["intrinsics"], (None, 3, 3))
+        for name, size in (("joints2d", 2), ("relative", 3), ("absolute", 3), ("std", 3)):
+            self._check_shape(name, self.outputs[name], (None, joints, size))
+        return info
+
+    def _check_tensors(self) -> None:
+        if self.kind not in _KINDS:
+            raise ModelError(f"{self.path} is of kind {self.kind!r}; known are {', '.join(_KINDS)}")
+        inputs, outputs = _KINDS[self.kind]
+        for what, expected, given in (("inputs", inputs, set(self.inputs)), ("outputs", outputs, set(self.outputs))):
+            if not expected <= given:
+                raise ModelError(
+                    f"{self.path} has {what} {', '.join(sorted(given))}, but a {self.kind} model has "
+                    f"{', '.join(sorted(expected))}: export it again"
+                )
+
+    def _check_shape(self, name: str, given: tuple[int | str | None, ...], expected: tuple[int | None, ...]) -> None:
+        fits = len(given) == len(expected) and all(
+            want is None or not isinstance(size, int) or size == want
+            for size, want in zip(given, expected, strict=False)
+        )
+        if not fits:
+            raise ModelError(f"{self.path}: {name} has shape {list(given)}, but its metadata promises {list(expected)}")
+
+
+def model_directories() -> list[Path]:
+    """Where shipped models are looked for: the installed share directory, then the source tree."""
+    directories = []
+    try:
+        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+        with contextlib.suppress(PackageNotFoundError):
+            directories.append(Path(get_package_share_directory("metric_pose_ros")) / "models")
+    except ImportError:
+        pass  # not in a ROS environment
+    directories.append(Path(sys.prefix) / "share" / "metric_pose_ros" / "models")
+    directories.append(Path(__file__).resolve().parent.parent / "models")
+    return directories
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The file of a model that is given by path, by name or by short name.
+
+    Raises:
+        FileNotFoundError: if there is none; the message lists the places that were looked at and the models found
+        there.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    name = SHORT_NAMES.get(str(name_or_path), str(name_or_path))
+    directories = model_directories()
+    if path.parent == Path("."):
+        for directory in directories:
+            candidate = directory / f"{name.removesuffix('.onnx')}.onnx"
+            if candidate.is_file():
+                return candidate
+    found = sorted({file.stem for directory in directories if directory.is_dir() for file in directory.glob("*.onnx")})
+    raise FileNotFoundError(
+        f"no model {str(name_or_path)!r}: it is no file, and not among the shipped models "
+        f"({', '.join(found) or 'none found'}) in {', '.join(str(directory) for directory in directories)}"
+    )

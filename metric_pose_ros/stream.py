@@ -1,0 +1,145 @@
+"""People in a video: the detector looks now and then, tracks say where to look in between."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.detection import overlap
+from metric_pose_ros.estimator import PoseEstimator, check_image
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.people import Detection, Person
+from metric_pose_ros.tracking import Track, Tracker
+
+Floats = npt.NDArray[np.floating]
+Image = npt.NDArray[np.uint8]
+
+_SAME = 0.3
+"""Overlap from which a detection and a track are taken for the same person."""
+_PATIENCE = 6
+"""Detections in a row that may miss a person whom the pose network still sees."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A detection on its way, with the tracks' boxes in the frame that it looks at."""
+
+    detections: Future[list[Detection]]
+    expected: list[tuple[Track, Floats]]
+
+
+class StreamEstimator:
+    """Estimates and tracks people over the frames of one camera.
+
+    Args:
+        estimator: that finds and places people in one frame; it needs a detector.
+        detection_interval: the detector looks at every so-many-th frame, and at every frame while nobody is tracked.
+        background_detection: let the detector look on a thread of its own, so that no frame waits for it. What it finds
+            comes in a few frames later, and depends on timing; without it, equal frames give equal people.
+        tracker: names and smooths people.
+
+    Attributes:
+        timings: seconds per stage of the latest frame: ``detection`` (what this frame waited for), ``crop``,
+            ``network``, ``placement``, ``tracking``.
+    """
+
+    def __init__(
+        self,
+        estimator: PoseEstimator,
+        detection_interval: int = 5,
+        background_detection: bool = False,
+        tracker: Tracker | None = None,
+    ) -> None:
+        if detection_interval < 1:
+            raise ValueError(f"detection_interval is {detection_interval}, expected at least 1")
+        self.estimator = estimator
+        self.tracker = tracker or Tracker()
+        self.timings: dict[str, float] = {}
+        self._interval = detection_interval
+        self._since_detection = detection_interval
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
+        self._look: _Look | None = None
+
+    def __call__(self, image_bgr: Image, camera: Camera, stamp_s: float) -> list[Person]:
+        """Takes the next frame.
+
+        Args:
+            image_bgr: (height, width, 3) uint8 as the camera gave it.
+            camera: that took it.
+            stamp_s: when it was taken, seconds. A stamp that does not advance starts the tracks afresh.
+
+        Returns:
+            The people in this frame, with ids, velocities and smoothed ``joints3d``.
+
+        Raises:
+            ValueError: if the image is no colour image or not of the camera's size.
+        """
+        check_image(image_bgr, camera)
+        start = time.perf_counter()
+        expected = [(track, track.box_at(stamp_s, camera)) for track in self.tracker.tracks]
+        detections = self._detections(image_bgr, expected)
+        detected = time.perf_counter()
+        looks = [Detection(box, track.person.score) for track, box in expected]
+        for detection, track in detections:
+            if track is None:
+                looks.append(detection)
+        if looks:
+            people = self.estimator.estimate(
+                image_bgr, camera, np.stack([look.box for look in looks]), np.array([look.score for look in looks])
+            )
+            stages = {name: self.estimator.timings[name] for name in ("crop", "network", "placement")}
+        else:
+            people, stages = [], {"crop": 0.0, "network": 0.0, "placement": 0.0}
+        estimated = time.perf_counter()
+        reported = self.tracker.update(people, stamp_s)
+        self.timings = {"detection": detected - start, **stages, "tracking": time.perf_counter() - estimated}
+        return reported
+
+    def close(self) -> None:
+        """Ends the detection thread, if there is one."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> list[tuple[Detection, Track | None]]:
+        """What the detector found, each with the track that it confirms; empty when it did not look."""
+        self._since_detection += 1
+        due = self._since_detection >= self._interval or not expected
+        if self._worker is None:
+            if not due:
+                return []
+            self._since_detection = 0
+            return self._confirm(self.estimator.detect(image), expected)
+        found: list[tuple[Detection, Track | None]] = []
+        if self._look is not None and self._look.detections.done():
+            look, self._look = self._look, None
+            found = self._confirm(look.detections.result(), look.expected)
+        if self._look is None and due:
+            self._since_detection = 0
+            self._look = _Look(self._worker.submit(self.estimator.detect, image.copy()), expected)
+        return found
+
+    def _confirm(
+        self, detections: list[Detection], expected: list[tuple[Track, Floats]]
+    ) -> list[tuple[Detection, Track | None]]:
+        """Matches detections with the tracks' boxes of that frame; tracks that nobody confirms for long are dropped."""
+        if not expected:
+            return [(detection, None) for detection in detections]
+        boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
+        shared = overlap(boxes, np.stack([box for _, box in expected]))
+        confirmed: set[int] = set()
+        found: list[tuple[Detection, Track | None]] = []
+        for detection, row in zip(detections, shared, strict=True):
+            best = int(row.argmax())
+            same = row[best] > _SAME
+            if same:
+                confirmed.add(best)
+            found.append((detection, expected[best][0] if same else None))
+        for index, (track, _) in enumerate(expected):
+            track.unconfirmed = 0 if index in confirmed else track.unconfirmed + 1
+            if track.unconfirmed > _PATIENCE:
+                self.tracker.forget(track)
+        return found
