@@ -1,0 +1,103 @@
+"""How the node is doing, for /diagnostics: rates, latencies per stage, drops, and what is wrong."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+_WINDOW = 100
+"""Frames over which rates and latencies are taken."""
+_RECENT_S = 5.0
+"""Seconds for which a complaint keeps the status from being OK, and without an image it is a warning."""
+
+
+class Performance:
+    """Times of the latest frames; written by the worker, read by the reporter."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._done: deque[float] = deque(maxlen=_WINDOW)
+        self._latencies: deque[float] = deque(maxlen=_WINDOW)
+        self._stages: dict[str, deque[float]] = {}
+        self.frames = 0
+
+    def record(self, stages: Mapping[str, float], latency_s: float) -> None:
+        """Notes a frame.
+
+        Args:
+            stages: seconds per stage, in the order they ran.
+            latency_s: seconds from the arrival of the image until everything was published.
+        """
+        with self._lock:
+            self.frames += 1
+            self._done.append(time.monotonic())
+            self._latencies.append(latency_s)
+            for stage, seconds in stages.items():
+                self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
+
+    def values(self) -> dict[str, str]:
+        """What to report, by name, in words with units."""
+        with self._lock:
+            recent = [when for when in self._done if when > time.monotonic() - _RECENT_S]
+            span = recent[-1] - recent[0] if len(recent) > 1 else 0.0
+            report = {"frames": str(self.frames), "fps": f"{(len(recent) - 1) / span:.1f}" if span > 0 else "0.0"}
+            if self._latencies:
+                median, late = np.percentile(self._latencies, [50, 95]) * 1e3
+                report |= {"latency median": f"{median:.1f} ms", "latency p95": f"{late:.1f} ms"}
+            report |= {stage: f"{np.median(seconds) * 1e3:.1f} ms" for stage, seconds in self._stages.items()}
+        return report
+
+    def seconds_since_frame(self) -> float:
+        """Since the latest frame was done; infinite before the first."""
+        with self._lock:
+            return time.monotonic() - self._done[-1] if self._done else float("inf")
+
+
+def report(
+    stamp: Time,
+    node_name: str,
+    model: str,
+    state: str,
+    performance: Performance,
+    counts: Mapping[str, int],
+    complaint: str,
+    complaint_age_s: float,
+) -> DiagnosticArray:
+    """The message for /diagnostics.
+
+    Args:
+        stamp: now.
+        node_name: full name of the node.
+        model: what runs, on what.
+        state: of the lifecycle.
+        performance: times of the latest frames.
+        counts: further numbers to report, such as dropped frames.
+        complaint: the latest one; empty if there is none.
+        complaint_age_s: seconds since it came.
+    """
+    if complaint and complaint_age_s < _RECENT_S:
+        level, message = DiagnosticStatus.ERROR, complaint
+    elif state != "active":
+        level, message = DiagnosticStatus.WARN, f"{state}: activate the node to see people"
+    elif performance.seconds_since_frame() > _RECENT_S:
+        level, message = DiagnosticStatus.WARN, f"no image for {_RECENT_S:.0f} s"
+    else:
+        level, message = DiagnosticStatus.OK, "running"
+    values = {"state": state, "model": model, **performance.values(), **{name: str(n) for name, n in counts.items()}}
+    if complaint:
+        values["latest complaint"] = complaint
+    status = DiagnosticStatus(
+        level=level,
+        name=f"{node_name}: people",
+        message=message,
+        hardware_id=model,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+    return DiagnosticArray(header=Header(stamp=stamp), status=[status])

@@ -1,0 +1,8 @@
+"""What moved between ROS 2 distributions, imported in one place."""
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks  # Jazzy and later
+except ImportError:
+    from rclpy.qos_event import PublisherEventCallbacks  # Humble
+
+__all__ = ["PublisherEventCallbacks"]

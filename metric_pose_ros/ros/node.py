@@ -1,0 +1,264 @@
+"""The metric_pose node: images and CameraInfo in, people in metres out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.people import Person
+from metric_pose_ros.ros import diagnostics, parameters
+from metric_pose_ros.ros.complaints import Complaints
+from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
+from metric_pose_ros.ros.output import PeopleOutput
+from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.stream import StreamEstimator
+
+JOINT_NAMES = "joint_names"
+"""Read-only parameter with the names behind the joint numbers of the keypoints."""
+
+
+class Stream(Protocol):
+    """What finds people in the frames of one camera; `StreamEstimator` is one."""
+
+    timings: dict[str, float]
+    detection_interval: int
+
+    def __call__(self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float) -> list[Person]: ...
+
+    def close(self) -> None: ...
+
+
+def open_stream(settings: Settings) -> StreamEstimator:
+    """The estimator that the parameters ask for.
+
+    Raises:
+        FileNotFoundError: if a model does not exist.
+        ValueError: if a model or a parameter cannot be used.
+    """
+    estimator = PoseEstimator(
+        model=settings.model,
+        engine=settings.engine,
+        detector=settings.detector,
+        threads=settings.threads,
+        mirror=settings.mirror,
+        most_people=settings.most_people,
+    )
+    return StreamEstimator(estimator, settings.detection_interval, settings.background_detection)
+
+
+class MetricPoseNode(LifecycleNode):
+    """A lifecycle node: configure loads the model, activate subscribes and starts the worker.
+
+    Subscription callbacks only store the newest image. One worker thread takes it, so that nothing is ever queued: with
+    a slow model frames are dropped and counted, and what is published is never older than two processing periods.
+
+    Args:
+        open_stream: makes what finds people, from the parameters.
+    """
+
+    def __init__(self, open_stream: Callable[[Settings], Stream] = open_stream) -> None:
+        super().__init__("metric_pose")
+        parameters.declare(self)
+        self.settings = parameters.read(self)
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._open_stream = open_stream
+        self._complaints = Complaints(self.get_logger())
+        self._performance = diagnostics.Performance()
+        self._stream: Stream | None = None
+        self._input: CameraInput | None = None
+        self._output: PeopleOutput | None = None
+        self._worker: threading.Thread | None = None
+        self._state = "unconfigured"
+        self._model = ""
+        self._received = self._dropped = 0
+        self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(self.settings.diagnostics_period, self._report)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads the model; fails with the reason in the log if that cannot be done."""
+        settings = self.settings = parameters.read(self)
+        self.get_logger().info(f"loading {settings.model} with detector {settings.detector}")
+        try:
+            cv2.setNumThreads(settings.threads)
+            # Checked here, so that a wrong camera file fails before the node says that it is ready.
+            CameraInput(self, settings, self._complaints)
+            self._stream = self._open_stream(settings)
+        except Exception as error:
+            self._complaints.error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        estimator = getattr(self._stream, "estimator", None)
+        self._model = getattr(estimator, "description", type(self._stream).__name__)
+        if estimator is not None:
+            names = list(estimator.skeleton.names)
+            descriptor = ParameterDescriptor(description="Joints in the order of the keypoints.", read_only=True)
+            self.declare_parameter(JOINT_NAMES, names, descriptor)
+        self._output = PeopleOutput(self)
+        self._state = "inactive"
+        self.get_logger().info(f"ready: {self._model}")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribes and starts the worker."""
+        result = super().on_activate(state)
+        self._input = CameraInput(self, self.settings, self._complaints)
+        self._worker = threading.Thread(target=self._work, args=(self._input,), name="people", daemon=True)
+        self._worker.start()
+        self._input.open()
+        self._state = "active"
+        self.get_logger().info(f"active: listening to {self._input.topics}")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops the worker and deletes the markers."""
+        self.stop()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lets the model go."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops whatever runs."""
+        self.stop()
+        self._release()
+        self._state = "finalized"
+        return TransitionCallbackReturn.SUCCESS
+
+    def stop(self) -> None:
+        """Ends the worker, if it runs, and deletes the markers."""
+        if self._input is None or self._worker is None or self._output is None:
+            return
+        self._input.close()
+        self._worker.join()
+        self._received += self._input.arrivals.received
+        self._dropped += self._input.arrivals.dropped
+        self._input = self._worker = None
+        if self.context.ok():
+            self._output.clear()
+
+    def _release(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        if self._output is not None:
+            self._output.close()
+        if self.has_parameter(JOINT_NAMES):
+            self.undeclare_parameter(JOINT_NAMES)
+        self._stream = self._output = None
+        self._state = "unconfigured"
+        self._model = ""
+
+    def _work(self, source: CameraInput) -> None:
+        """Takes the newest image, again and again, until the input is closed."""
+        while (arrival := source.arrivals.take()) is not None:
+            try:
+                self._process(source, arrival)
+            except NotReadyError as reason:
+                self._complaints.warning(str(reason))
+            except ValueError as error:
+                self._complaints.error(str(error))
+            except Exception as error:
+                # One frame is lost; whatever it was, the next may be fine.
+                self._complaints.error(f"a frame failed: {error}\n{traceback.format_exc()}")
+
+    def _process(self, source: CameraInput, arrival: Arrival) -> None:
+        assert self._stream is not None
+        assert self._output is not None
+        settings = self.settings
+        started = time.perf_counter()
+        frame = source.frame(arrival, settings.frame_id)
+        converted = time.perf_counter()
+        self._stream.detection_interval = settings.detection_interval
+        people = self._stream(frame.image_bgr, frame.camera, frame.stamp_s)
+        estimated = time.perf_counter()
+        self._output.publish(frame, people, settings)
+        done = time.perf_counter()
+        self._performance.record(
+            {"conversion": converted - started, **self._stream.timings, "publishing": done - estimated},
+            done - arrival.arrived_s,
+        )
+
+    def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        known = {change.name: change.value for change in changes if hasattr(Settings, change.name)}
+        fixed = [name for name in known if name not in parameters.LIVE]
+        if fixed and self._stream is not None:
+            reason = f"{', '.join(fixed)} can only change while the node is unconfigured: deactivate and clean up first"
+            return SetParametersResult(successful=False, reason=reason)
+        self.settings = replace(self.settings, **known)
+        return SetParametersResult(successful=True)
+
+    def _report(self) -> None:
+        arrivals = self._input.arrivals if self._input is not None else None
+        counts = {
+            "images received": self._received + (arrivals.received if arrivals else 0),
+            "images dropped": self._dropped + (arrivals.dropped if arrivals else 0),
+            "complaints": self._complaints.count,
+        }
+        self._diagnostics_to.publish(
+            diagnostics.report(
+                self.get_clock().now().to_msg(),
+                self.get_fully_qualified_name(),
+                self._model,
+                self._state,
+                self._performance,
+                counts,
+                self._complaints.latest,
+                time.monotonic() - self._complaints.latest_s,
+            )
+        )
+
+
+def main(args: list[str] | None = None, open_stream: Callable[[Settings], Any] = open_stream) -> int:
+    """Runs the node until it is told to stop.
+
+    Args:
+        args: the command line; that of the process by default.
+        open_stream: as for `MetricPoseNode`.
+
+    Returns:
+        The process' exit code.
+    """
+    rclpy.init(args=args)
+    try:
+        node = MetricPoseNode(open_stream)
+    except ParameterException as error:
+        print(f"metric_pose: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    try:
+        if node.settings.autostart:
+            if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+                node.trigger_activate()
+            else:
+                node.get_logger().error("not started: mend the above, then ask for the transition configure")
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.stop()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The node's parameters: one table of names, defaults, ranges and descriptions."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+
+def _parameter(default: Any, text: str, low: float | None = None, high: float | None = None, live: bool = False) -> Any:
+    """A row of the table; `live` ones take effect at the next frame, others when the node is configured."""
+    return field(default=default, metadata={"text": text, "low": low, "high": high, "live": live})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values of the parameters. ``config/metric_pose.yaml`` lists the same with their defaults."""
+
+    autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.")
+    model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
+    engine: str = _parameter("auto", "What runs the networks: auto, onnxruntime or onnxruntime_cuda.")
+    detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
+    detection_interval: int = _parameter(
+        5, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
+    )
+    background_detection: bool = _parameter(
+        False, "Let the detector look on a thread of its own, so that no frame waits for it."
+    )
+    threads: int = _parameter(2, "CPU threads for each network and for OpenCV.", 1, 64)
+    mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
+    most_people: int = _parameter(16, "Of more detections, so many best ones are looked at.", 1, 100)
+    min_confidence: float = _parameter(
+        0.3, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
+    )
+    marker_lifetime: float = _parameter(
+        1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
+    )
+    publish_tf: bool = _parameter(True, "Publish a TF frame per body and joint.", live=True)
+    frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
+    camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")
+    image_is_rectified: bool = _parameter(
+        False, "Images come without distortion (image_rect): CameraInfo's P describes them, not K and D."
+    )
+    diagnostics_period: float = _parameter(1.0, "Seconds between messages on /diagnostics.", 0.1, 60.0)
+
+
+LIVE = frozenset(row.name for row in fields(Settings) if row.metadata["live"])
+"""Parameters that may change while the node runs."""
+
+
+def declare(node: Node) -> None:
+    """Declares every parameter on the node.
+
+    Raises:
+        rclpy.exceptions.ParameterException: if a value from the command line or a file has the wrong type, or is out of
+            range.
+    """
+    for row in fields(Settings):
+        node.declare_parameter(row.name, row.default, _descriptor(row))
+
+
+def read(node: Node) -> Settings:
+    """The parameters' values now."""
+    return Settings(**{row.name: node.get_parameter(row.name).value for row in fields(Settings)})
+
+
+def _descriptor(row: Field) -> ParameterDescriptor:
+    effect = "at the next frame" if row.metadata["live"] else "when the node is configured"
+    descriptor = ParameterDescriptor(description=row.metadata["text"], additional_constraints=f"Takes effect {effect}.")
+    low, high = row.metadata["low"], row.metadata["high"]
+    if isinstance(row.default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
+    elif low is not None:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return descriptor
