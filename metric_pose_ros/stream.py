@@ -43,6 +43,7 @@ class StreamEstimator:
         tracker: names and smooths people.
 
     Attributes:
+        detection_interval: as above; may be changed between frames.
         timings: seconds per stage of the latest frame: ``detection`` (what this frame waited for), ``crop``,
             ``network``, ``placement``, ``tracking``.
     """
@@ -59,7 +60,7 @@ class StreamEstimator:
         self.estimator = estimator
         self.tracker = tracker or Tracker()
         self.timings: dict[str, float] = {}
-        self._interval = detection_interval
+        self.detection_interval = detection_interval
         self._since_detection = detection_interval
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
         self._look: _Look | None = None
@@ -107,7 +108,7 @@ class StreamEstimator:
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> list[tuple[Detection, Track | None]]:
         """What the detector found, each with the track that it confirms; empty when it did not look."""
         self._since_detection += 1
-        due = self._since_detection >= self._interval or not expected
+        due = self._since_detection >= self.detection_interval or not expected
         if self._worker is None:
             if not due:
                 return []
