@@ -1,8 +1,9 @@
 """Starts metric_pose_node, and RViz if asked for.
 
-For example, for a camera under /camera, with RViz:
+For example, with RViz:
 
-    ros2 launch metric_pose_ros metric_pose.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info rviz:=true
+    ros2 launch metric_pose_ros metric_pose.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info \\
+        rviz:=true
 """
 
 from pathlib import Path
