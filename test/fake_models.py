@@ -12,12 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from metric_pose_ros.skeleton import BODY_30
 
-# A person standing upright with arms half raised, facing the camera, mm; the pelvis is the origin, y down, z forward.
+# A person standing upright, facing the camera, arms half raised; mm, the pelvis is the origin, y down, z forward.
 _STANDING = {
     "pelvis": (0, 0, 0), "left_hip": (90, 20, 0), "right_hip": (-90, 20, 0), "spine1": (0, -110, 10),
     "left_knee": (100, 420, -20), "right_knee": (-100, 420, -20), "spine2": (0, -250, 15), "left_ankle": (105, 830, 20),
     "right_ankle": (-105, 830, 20), "spine3": (0, -310, 10), "left_foot": (120, 890, -110),
-    "right_foot": (-120, 890, -110), "neck": (0, -520, 10), "left_collar": (70, -440, 10), "right_collar": (-70, -440, 10),
+    "right_foot": (-120, 890, -110), "neck": (0, -520, 10), "left_collar": (70, -440, 10),
+    "right_collar": (-70, -440, 10),
     "head": (0, -610, -20), "left_shoulder": (180, -470, 10), "right_shoulder": (-180, -470, 10),
     "left_elbow": (380, -350, -20), "right_elbow": (-380, -350, -20), "left_wrist": (520, -550, -80),
     "right_wrist": (-520, -550, -80), "left_hand": (560, -620, -90), "right_hand": (-560, -620, -90),

@@ -144,11 +144,14 @@ class Polynomial:
         start = np.interp(radius, after, before) * np.maximum(radius / after[-1], 1.0)
         plane = bent * (start / np.maximum(radius, 1e-12))[:, None]
         step = 1e-6
+        nudges = np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])[:, None]
         for _ in range(_NEWTON_STEPS):
-            value = self._bend(plane)
+            value, right, below = self._bend((plane + nudges).reshape(-1, 2)).reshape(3, -1, 2)
             error = value - bent
-            a, c = ((self._bend(plane + np.array([step, 0])) - value) / step).T
-            b, d = ((self._bend(plane + np.array([0, step])) - value) / step).T
+            if np.abs(error).max(initial=0) < 1e-12:
+                break
+            a, c = (right - value).T / step
+            b, d = (below - value).T / step
             determinant = a * d - b * c
             determinant = np.where(np.abs(determinant) < 1e-9, np.inf, determinant)
             move = np.stack([d * error[:, 0] - b * error[:, 1], a * error[:, 1] - c * error[:, 0]], axis=1)

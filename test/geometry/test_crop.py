@@ -1,0 +1,135 @@
+"""Crops: what a virtual camera sees, checked point by point against projection."""
+
+import cv2
+import numpy as np
+import pytest
+
+from metric_pose_ros import Camera
+from metric_pose_ros.geometry.crop import Crop, look_at, sample
+
+K = np.array([[900.0, 0.0, 640.0], [0.0, 900.0, 360.0], [0.0, 0.0, 1.0]])
+CAMERAS = {
+    "pinhole": Camera(K, [], "pinhole", 1280, 720),
+    "plumb_bob": Camera(K, [-0.31, 0.11, 0.001, -0.0007, -0.02], "plumb_bob", 1280, 720),
+    "rational": Camera(K, [0.8, -0.2, 0.001, -0.0005, 0.02, 1.1, 0.05, 0.01], "rational_polynomial", 1280, 720),
+    "fisheye": Camera([[380.0, 0, 640], [0, 380, 360], [0, 0, 1]], [0.01, 0, 0, 0], "equidistant", 1280, 720),
+}
+cameras = pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys())
+BOX = np.array([850.0, 120, 1100, 640])
+
+
+def picture_of_directions(camera: Camera) -> np.ndarray:
+    """An image whose colours say in which direction each pixel looks: smooth, so that sampling it is exact."""
+    x, y = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    return shade(camera.rays(np.stack([x.ravel(), y.ravel()], axis=1))).reshape(camera.height, camera.width, 3)
+
+
+def shade(rays: np.ndarray) -> np.ndarray:
+    """(N, 3) directions of any length -> (N, 3) uint8 colours."""
+    directions = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    return np.round(127 + 120 * directions).astype(np.uint8)
+
+
+def look(camera: Camera, image: np.ndarray, *crops: Crop) -> np.ndarray:
+    batch = np.full((len(crops), 3, 256, 256), 9, np.float32)
+    sample(image, camera, list(crops), batch)
+    return batch
+
+
+@cameras
+def test_a_crop_looks_at_the_middle_of_the_box_and_keeps_up_up(camera):
+    crop = look_at(camera, BOX, 256)
+    middle = camera.rays(np.array([[975.0, 380.0]]))[0]
+    assert np.allclose(crop.rotation @ middle, [0, 0, 1])
+    assert np.allclose(crop.rotation @ crop.rotation.T, np.eye(3))
+    assert np.linalg.det(crop.rotation) == pytest.approx(1)
+    assert crop.rotation[0, 1] == pytest.approx(0)  # no roll: the crop's x axis is level
+    assert crop.rotation[1, 1] > 0.7
+
+
+@cameras
+def test_the_larger_side_of_the_box_fills_four_fifths_of_the_crop(camera):
+    crop = look_at(camera, BOX, 256, scale=1.25)
+    edges = camera.rays(np.array([[975.0, 120], [975, 640], [850, 380], [1100, 380]])) @ crop.rotation.T
+    plane = edges @ crop.K.T
+    pixels = plane[:, :2] / plane[:, 2:]
+    height, width = np.linalg.norm(pixels[1] - pixels[0]), np.linalg.norm(pixels[3] - pixels[2])
+    assert max(height, width) == pytest.approx(256 / 1.25)
+
+
+@cameras
+def test_every_pixel_of_a_crop_shows_what_lies_in_its_direction(camera):
+    crop = look_at(camera, BOX, 256)
+    seen = look(camera, picture_of_directions(camera), crop)[0]
+    x, y = np.meshgrid(np.arange(256), np.arange(256))
+    expected = shade(crop.rays(np.stack([x.ravel(), y.ravel()], axis=1))).reshape(256, 256, 3)
+    rgb = seen.transpose(1, 2, 0)[..., ::-1] * 255
+    inside = rgb.min(axis=2) > 0
+    assert inside.mean() > 0.6
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    # Rounding to whole grey values twice costs up to 1.5; a shift of one px in the crop would show as 1 to 2 on
+    # average.
+    assert np.abs(rgb - expected)[inside].max() < 3
+    assert np.abs(rgb - expected)[inside].mean() < 0.5
+
+
+@pytest.mark.parametrize("side", [40.0, 200.0, 620.0])
+@cameras
+def test_a_dot_appears_where_the_crop_camera_projects_it(camera, side):
+    # A blurred dot at a known place, in boxes small (enlarged), fitting and large (shrunk with antialiasing).
+    place = np.array([700.0, 340.0])
+    x, y = np.meshgrid(np.arange(1280), np.arange(720))
+    width = max(side / 60, 1.5)
+    dot = 250 * np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * width**2))
+    image = np.repeat(np.round(dot).astype(np.uint8)[..., None], 3, axis=2)
+    crop = look_at(camera, np.array([690 - side / 2, 355 - side / 2, 690 + side / 2, 355 + side / 2]), 256)
+    seen = look(camera, image, crop)[0, 0]
+    v, u = np.indices(seen.shape)
+    found = np.array([(seen * u).sum(), (seen * v).sum()]) / seen.sum()
+    expected = crop.K @ crop.rotation @ camera.rays(place[None])[0]
+    assert np.linalg.norm(found - expected[:2] / expected[2]) < 0.1
+
+
+def test_shrinking_does_not_alias():
+    # A fine checkerboard seen from far is grey; without antialiasing it would keep its contrast.
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[::2, ::2] = image[1::2, 1::2] = 255
+    camera = CAMERAS["pinhole"]
+    seen = look(camera, image, look_at(camera, np.array([300.0, 10, 1000, 710]), 256))[0, :, 60:200, 60:200]
+    assert seen.mean() == pytest.approx(0.5, abs=0.01)
+    assert seen.std() < 0.05
+
+
+def test_channels_become_rgb_and_black_surrounds_the_image():
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[...] = (10, 20, 30)
+    camera = CAMERAS["pinhole"]
+    seen = look(camera, image, look_at(camera, np.array([0.0, 200, 100, 700]), 256))[0]
+    assert np.allclose(seen[:, 128, 128] * 255, [30, 20, 10])
+    assert (seen[:, 128, 5] == 0).all()
+
+
+def test_a_batch_holds_one_crop_per_person():
+    camera = CAMERAS["plumb_bob"]
+    image = picture_of_directions(camera)
+    crops = [look_at(camera, BOX - shift, 256) for shift in (0, 100)]
+    together = look(camera, image, *crops)
+    assert np.array_equal(together[1], look(camera, image, crops[1])[0])
+
+
+@cameras
+def test_a_person_very_close_at_the_edge_of_the_image_gives_finite_pixels(camera):
+    image = np.full((720, 1280, 3), 200, np.uint8)
+    for box in ([1000.0, 0, 1279, 719], [0.0, 0, 1279, 719], [1270.0, 700, 1279, 719]):
+        seen = look(camera, image, look_at(camera, np.array(box), 256))
+        assert np.isfinite(seen).all()
+        assert seen.min() >= 0
+        assert seen.max() <= 1
+
+
+def test_straight_up_through_a_fisheye_still_gives_a_rotation():
+    camera = Camera(np.array([[200.0, 0, 500], [0, 200, 500], [0, 0, 1]]), np.zeros(4), "equidistant", 1001, 1001)
+    straight_up = 500 - 200 * np.pi / 2
+    crop = look_at(camera, np.array([480.0, straight_up - 20, 520, straight_up + 20]), 256)
+    assert np.allclose(crop.rotation @ crop.rotation.T, np.eye(3))
+    assert np.allclose(crop.rotation @ [0, -1, 0], [0, 0, 1])
