@@ -1,0 +1,1 @@
+"""Tests and benchmarks; they mirror metric_pose_ros/ and training/."""
