@@ -1,0 +1,1 @@
+"""Trunks, heads and placement, and the model that joins them."""
