@@ -177,5 +177,5 @@ class CameraInput:
         try:
             camera = convert(message, self._topics[1])
         except ValueError as error:
-            camera = ValueError(f"{error}; or set camera_yaml")
+            camera = ValueError(f"{error}. This node's parameter camera_yaml takes a calibration file instead")
         self._cameras[message.header.frame_id] = (fingerprint, camera)

@@ -250,6 +250,8 @@ def main(args: list[str] | None = None, open_stream: Callable[[Settings], Any] =
                 node.trigger_activate()
             else:
                 node.get_logger().error("not started: mend the above, then ask for the transition configure")
+        else:
+            node.get_logger().info("waiting to be configured")
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
