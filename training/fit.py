@@ -29,7 +29,6 @@ from training.configuration import load_configuration
 from training.data.features import FeatureCache
 from training.evaluation.synthetic import Scores, score
 from training.losses import LossWeights, Target, pose_losses
-from training.networks.blazepose_weights import FILES, load_blazepose
 from training.networks.metrabs import MetrabsHead
 from training.networks.placement import place
 from training.networks.pose_model import PoseModel, build_model
@@ -51,9 +50,7 @@ class Run:
     def __init__(self, config: dict[str, Any], out: Path, fabric: Fabric) -> None:
         self.config, self.fit, self.out, self.fabric = config, config["fit"], out, fabric
         torch.manual_seed(self.fit["seed"])
-        self.model = build_model(config["model"])
-        trunk, data = config["model"]["trunk"], config["data"]
-        self.model.trunk = load_blazepose(Path(data["trunks"]) / FILES[trunk][0], trunk, self.model.trunk.taps)
+        self.model = build_model(config["model"], config["data"]["trunks"])
         self.average = AveragedModel(
             self.model.head, multi_avg_fn=get_ema_multi_avg_fn(self.fit["average"]), use_buffers=True
         )

@@ -28,7 +28,7 @@ from training.data.augmentation import change_colours, mirror
 from training.data.shards import Problems, Sample, read_samples, shard_paths
 from training.model_file import cpu_session
 from training.networks.blazepose import BlazePose, crops_to_try
-from training.networks.blazepose_weights import FILES, load_blazepose
+from training.networks.pose_model import build_trunk
 from training.tracing import trace
 
 logger = logging.getLogger(__name__)
@@ -155,8 +155,8 @@ def main(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     config = load_configuration(arguments.config)
     model, data = config["model"], config["data"]
-    trunk_path = Path(data["trunks"]) / FILES[model["trunk"]][0]
-    run = TrunkRunner(load_blazepose(trunk_path, model["trunk"], tuple(model["taps"])), arguments.threads)
+    torch.manual_seed(config["fit"]["seed"])  # counts only where a trunk has random weights
+    run = TrunkRunner(build_trunk(model, data["trunks"]), arguments.threads)
     skeleton, problems = SKELETONS[model["skeleton"]], Problems()
     while True:
         todo = []

@@ -240,6 +240,12 @@ class BlazePose(nn.Module):
                     descent.append(BlazeBlock(channels_out, channels_out))
                 self.refinements.append(descent)
                 channels = channels_out
+        # Without normalisation in between, torch's own start would let the signal die on its way.
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         """Runs the trunk.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from metric_pose_ros.skeleton import SKELETONS
 from training.networks.blazepose import BlazePose
+from training.networks.blazepose_weights import FILES, load_blazepose
 from training.networks.metrabs import HeadOutput, HeatmapGeometry, MetrabsHead
 from training.networks.placement import place
 
@@ -64,14 +66,28 @@ class PoseModel(nn.Module):
         return PoseOutput(output.joints2d, output.relative, absolute, std)
 
 
-def build_model(config: dict[str, Any]) -> PoseModel:
-    """Builds a model as the ``model`` section of a configuration says; the trunk's weights are loaded separately.
+def build_trunk(config: dict[str, Any], trunks: str | None) -> BlazePose:
+    """The trunk of the ``model`` section of a configuration, with MediaPipe's weights.
 
     Args:
-        config: ``{trunk: heavy|full, taps: [...], skeleton: body_30, width: 256, blocks: 3, depth: 8, box_size_mm:
-            2200}``.
+        config: see `build_model`.
+        trunks: folder of MediaPipe's files; without one the weights are random, for tests and for training from
+            nothing.
     """
-    trunk = BlazePose(config["trunk"], tuple(config["taps"]))
+    if trunks is None:
+        return BlazePose(config["trunk"], tuple(config["taps"]))
+    return load_blazepose(Path(trunks) / FILES[config["trunk"]][0], config["trunk"], tuple(config["taps"]))
+
+
+def build_model(config: dict[str, Any], trunks: str | None = None) -> PoseModel:
+    """Builds a model as the ``model`` section of a configuration says.
+
+    Args:
+        config: ``{trunk: heavy|full, taps: [...], skeleton: body_30, width: 256, blocks: 3}`` and, if other than 8 and
+            2200, ``depth`` and ``box_size_mm``.
+        trunks: see `build_trunk`.
+    """
+    trunk = build_trunk(config, trunks)
     geometry = HeatmapGeometry(depth=config.get("depth", 8), box_size_mm=config.get("box_size_mm", 2200.0))
     channels = {tap: trunk.channels[tap] for tap in trunk.taps}
     joints = len(SKELETONS[config["skeleton"]])

@@ -1,0 +1,84 @@
+"""Metrics against SciPy and against cases that can be worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy.spatial import procrustes
+from scipy.spatial.transform import Rotation
+
+from metric_pose_ros.skeleton import BODY_30
+from training.evaluation.calibration import fit_std
+from training.evaluation.metrics import (
+    joint_errors,
+    procrustes_aligned,
+    root_aligned,
+    root_distance_errors,
+    share_within,
+)
+from training.evaluation.synthetic import markdown_table, score_groups
+
+
+def poses(count: int = 30, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 300, (count, 30, 3)) + np.array([0, 0, 4000])
+
+
+def test_a_turned_scaled_and_moved_pose_is_aligned_away():
+    truth = poses()
+    turned = 1.3 * truth @ Rotation.from_euler("xyz", [20, -50, 100], degrees=True).as_matrix().T + [10, 20, 30]
+    assert joint_errors(procrustes_aligned(turned, truth), truth).max() < 1e-6
+
+
+def test_procrustes_agrees_with_scipy_where_scipy_needs_no_mirror():
+    truth = poses()
+    noisy = truth + np.random.default_rng(1).normal(0, 50, truth.shape)
+    ours = (joint_errors(procrustes_aligned(noisy, truth), truth) ** 2).sum(axis=1)
+    sizes = ((truth - truth.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2))
+    theirs = np.array([procrustes(one, other)[2] for one, other in zip(truth, noisy, strict=True)]) * sizes
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_a_mirrored_pose_is_not_aligned_away():
+    truth = poses()
+    assert joint_errors(procrustes_aligned(truth * [-1, 1, 1], truth), truth).mean() > 50
+
+
+def test_errors_of_a_shifted_pose():
+    truth = poses()
+    moved = truth + np.array([0, 30, 40])
+    assert joint_errors(moved, truth) == pytest.approx(np.full((30, 30), 50.0))
+    assert joint_errors(root_aligned(moved), root_aligned(truth)).max() < 1e-9
+    expected = 50 / np.linalg.norm(truth[:, 0], axis=-1)
+    assert root_distance_errors(moved, truth) == pytest.approx(expected)
+    assert share_within(np.array([[149.0, 150.0], [151.0, 500.0]])) == 0.5
+
+
+def test_groups_are_scored_apart():
+    truth = {
+        "joints_mm": poses(4),
+        "joints_px": np.zeros((4, 30, 2)),
+        "visibility": np.full((4, 30), 2),
+    }
+    absolute = truth["joints_mm"].copy()
+    absolute[2:, 1:] += [0, 0, 100]  # all but the root of the last two
+    found = {
+        "absolute": absolute,
+        "relative": absolute,
+        "joints2d": np.full((4, 30, 2), [3.0, 4.0]),
+        "std": np.full((4, 30, 3), 1000.0),
+    }
+    facts = [{"pose_kind": kind, "truncated": kind == "sit"} for kind in ("walk", "walk", "sit", "sit")]
+    rows = score_groups(found, truth, facts, BODY_30)
+    assert rows["whole"].mpjpe == pytest.approx(0)
+    assert rows["pose: sit"].mpjpe == pytest.approx(100 * 29 / 30)
+    assert rows["all"].px == pytest.approx(5)
+    assert rows["all"].within_one_std == 100
+    assert "| pose: sit | 2 | 96.7 |" in markdown_table(rows)
+
+
+def test_calibration_finds_how_errors_grow_with_spread():
+    random = np.random.default_rng(5)
+    spread = random.uniform(10, 200, (20000, 2, 3))
+    scale, floor = np.array([[0.5, 1.0, 2.0], [0.2, 0.0, 1.5]]), np.array([[20, 5, 40], [10, 30, 60]])
+    errors = random.normal(0, 1, spread.shape) * np.sqrt((scale * spread) ** 2 + floor**2)
+    found_scale, found_floor = fit_std(errors, spread)
+    found = np.sqrt((found_scale * spread) ** 2 + found_floor**2)
+    assert found == pytest.approx(np.sqrt((scale * spread) ** 2 + floor**2), rel=0.08)

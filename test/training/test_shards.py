@@ -1,0 +1,76 @@
+"""Reading shards, broken ones included, and changing samples without making them untrue."""
+
+import numpy as np
+import pytest
+
+from metric_pose_ros.skeleton import BODY_30
+from test.training.shard_samples import sample_files, write_shard
+from training.data.augmentation import change_colours, mirror
+from training.data.shards import Problems, read_samples, shard_paths
+
+
+def test_samples_come_back_as_they_were_written(tmp_path):
+    path = write_shard(tmp_path / "train-000000.tar", {f"{i:04d}": sample_files(i) for i in range(5)})
+    problems = Problems()
+    samples = list(read_samples([path], 30, problems))
+    assert [sample.key for sample in samples] == ["0000", "0001", "0002", "0003", "0004"]
+    assert samples[0].image.shape == (256, 256, 3)
+    assert samples[1].facts["pose_kind"] == "walking"
+    projected = samples[2].joints_mm @ samples[2].intrinsics.T
+    assert projected[:, :2] / projected[:, 2:] == pytest.approx(samples[2].joints_px, abs=0.01)
+    assert str(problems) == "nothing skipped"
+
+
+def test_what_is_broken_is_named_counted_and_skipped(tmp_path, caplog):
+    files = {
+        name: sample_files(i) for i, name in enumerate(["good1", "nojpg", "badjpg", "badnpz", "nan", "short", "good2"])
+    }
+    del files["nojpg"]["jpg"]
+    files["badjpg"]["jpg"] = b"not a picture"
+    files["badnpz"]["npz"] = files["badnpz"]["npz"][:200]
+    files["nan"] = sample_files(4, joints_mm=np.full((30, 3), np.nan, np.float32))
+    files["short"] = sample_files(5, joints_px=np.zeros((17, 2), np.float32))
+    path = write_shard(tmp_path / "train-000000.tar", files)
+    problems = Problems()
+    samples = list(read_samples([path, tmp_path / "train-000009.tar"], 30, problems))
+    assert [sample.key for sample in samples] == ["good1", "good2"]
+    assert problems.counts == {"incomplete sample": 1, "broken sample": 4, "missing shard": 1}
+    assert "nojpg" in caplog.text
+    assert "joints_px has the shape (17, 2), expected (30, 2)" in caplog.text
+
+
+def test_a_truncated_shard_costs_its_end_only(tmp_path):
+    path = write_shard(tmp_path / "train-000000.tar", {f"{i:04d}": sample_files(i) for i in range(6)})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    whole = write_shard(tmp_path / "train-000001.tar", {"next": sample_files(9)})
+    problems = Problems()
+    keys = [sample.key for sample in read_samples([path, whole], 30, problems)]
+    assert keys[:2] == ["0000", "0001"]
+    assert keys[-1] == "next"
+    assert problems.counts.total() >= 1
+
+
+def test_a_folder_without_shards_says_how_to_make_some(tmp_path):
+    with pytest.raises(FileNotFoundError, match="training synthesize"):
+        shard_paths(tmp_path, "train")
+
+
+def test_a_mirrored_sample_still_projects_onto_itself(tmp_path):
+    path = write_shard(tmp_path / "train-000000.tar", {"one": sample_files(3)})
+    sample = next(read_samples([path], 30, Problems()))
+    mirrored = mirror(sample, BODY_30)
+    projected = mirrored.joints_mm @ mirrored.intrinsics.T
+    assert projected[:, :2] / projected[:, 2:] == pytest.approx(mirrored.joints_px, abs=0.01)
+    left, right = BODY_30.indices(("left_knee", "right_knee"))
+    assert mirrored.joints_px[left, 0] == pytest.approx(255 - sample.joints_px[right, 0], abs=1e-3)
+    again = mirror(mirrored, BODY_30)
+    assert np.array_equal(again.image, sample.image)
+    assert again.joints_mm == pytest.approx(sample.joints_mm)
+
+
+def test_colours_change_and_stay_colours():
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    changed = change_colours(image, np.random.default_rng(1))
+    assert changed.dtype == np.uint8
+    assert changed.shape == image.shape
+    assert np.abs(changed.astype(int) - image).mean() > 3
