@@ -54,6 +54,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -1,0 +1,62 @@
+"""The newest wins: nothing is queued, and nothing published is older than two processing periods."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+
+from metric_pose_ros.ros.latest import Latest
+from test.ros.graph import Bench, Running
+
+PERIOD_S = 0.4
+"""Of a model that is far too slow for the camera."""
+
+
+def test_a_newcomer_replaces_who_waits_and_is_counted() -> None:
+    latest: Latest[int] = Latest()
+    for item in (1, 2, 3):
+        latest.put(item)
+    assert latest.take() == 3
+    assert (latest.received, latest.dropped) == (3, 2)
+
+
+def test_closing_wakes_who_waits_with_nothing() -> None:
+    latest: Latest[int] = Latest()
+    taken: list[int | None] = []
+    waiting = threading.Thread(target=lambda: taken.append(latest.take()))
+    waiting.start()
+    latest.close()
+    waiting.join(10)
+    assert taken == [None]
+    latest.put(4)
+    assert latest.take() is None
+
+
+def test_a_slow_model_drops_frames_instead_of_falling_behind(bench: Bench) -> None:
+    with Running.people_in_the_image(SECONDS_PER_FRAME=str(PERIOD_S)):
+        bench.wait_for_node()
+        for name in ("keypoints", "diagnostics"):
+            bench.listen(name)
+        bench.see(1, "keypoints")
+        bench.heard["keypoints"].clear()
+        arrivals: list[float] = []
+        sent: list[float] = []
+        end = time.monotonic() + 10 * PERIOD_S
+        while time.monotonic() < end:
+            bench.send_info()
+            seconds, nanoseconds = bench.send(bench.picture(1))
+            sent.append(seconds + nanoseconds * 1e-9)
+            time.sleep(1 / 30)
+            now = bench.node.get_clock().now().nanoseconds * 1e-9
+            arrivals += [now] * (len(bench.heard["keypoints"]) - len(arrivals))
+        stamps = [cloud.header.stamp.sec + cloud.header.stamp.nanosec * 1e-9 for cloud in bench.heard["keypoints"]]
+        # The first answer may be to an image from before the measurement.
+        latencies = np.array([when - stamp for when, stamp in zip(arrivals, stamps, strict=False)])[1:]
+        assert len(latencies) >= 6
+        assert latencies.max() < 2 * PERIOD_S
+        # Of some 120 images about ten are answered; the others are dropped, and counted.
+        status = bench.status()
+        assert int(status["images dropped"]) > len(sent) / 2
+        assert stamps == sorted(stamps)

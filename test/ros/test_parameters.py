@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+import rclpy
+import yaml
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from metric_pose_ros.ros import parameters
+from metric_pose_ros.ros.parameters import LIVE, Settings
+from test.ros.graph import Running
+
+CONFIGURATION = Path(__file__).parents[2] / "config" / "metric_pose.yaml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def context() -> Iterator[None]:
+    rclpy.init()
+    yield
+    rclpy.shutdown()
+
+
+def declared(**values: object) -> Node:
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    node = Node("parameters", parameter_overrides=overrides, start_parameter_services=False)
+    parameters.declare(node)
+    return node
+
+
+def test_the_configuration_file_lists_every_parameter_with_its_default() -> None:
+    content = yaml.safe_load(CONFIGURATION.read_text())
+    assert content == {"/**/metric_pose": {"ros__parameters": asdict(Settings())}}
+
+
+def test_the_configuration_file_describes_every_parameter_as_the_node_does() -> None:
+    text = CONFIGURATION.read_text()
+    for row in fields(Settings):
+        live = "(live) " if row.name in LIVE else ""
+        assert f"# {live}{row.metadata['text'].rstrip('.')}" in text, row.name
+
+
+def test_what_is_declared_reads_back_as_the_defaults() -> None:
+    node = declared()
+    assert parameters.read(node) == Settings()
+    for row in fields(Settings):
+        assert node.describe_parameter(row.name).description == row.metadata["text"]
+
+
+def test_values_from_outside_replace_defaults() -> None:
+    settings = parameters.read(declared(min_confidence=0.7, model="fast", detection_interval=3))
+    assert (settings.min_confidence, settings.model, settings.detection_interval) == (0.7, "fast", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("min_confidence", 1.1), ("detection_interval", 0), ("threads", 65), ("marker_lifetime", -1.0)]
+)
+def test_values_out_of_range_are_refused(name: str, value: object) -> None:
+    with pytest.raises(InvalidParameterValueException, match=name):
+        declared(**{name: value})
+
+
+def test_values_of_another_type_are_refused() -> None:
+    with pytest.raises(InvalidParameterTypeException, match="threads"):
+        declared(threads="two")
+
+
+def test_the_node_refuses_to_start_with_a_value_out_of_range_and_names_it() -> None:
+    with Running.people_in_the_image("--ros-args", "-p", "detection_interval:=0") as running:
+        assert running.wait() == 1
+        assert "detection_interval" in running.log
+        assert "Traceback" not in running.log
+
+
+def test_the_node_takes_the_configuration_file() -> None:
+    with Running.people_in_the_image("--ros-args", "--params-file", str(CONFIGURATION)) as running:
+        running.wait_for_log("active: listening to /image")
