@@ -183,7 +183,8 @@ def model_directories() -> list[Path]:
     try:
         from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-        with contextlib.suppress(PackageNotFoundError):
+        # ament's index raises OSError where no ROS is sourced, as with the ROS wheels of PyPI.
+        with contextlib.suppress(PackageNotFoundError, OSError):
             directories.append(Path(get_package_share_directory("metric_pose_ros")) / "models")
     except ImportError:
         pass  # not in a ROS environment
