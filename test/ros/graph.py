@@ -185,7 +185,7 @@ class Bench:
         self._images_to.publish(image)
         return image.header.stamp.sec, image.header.stamp.nanosec
 
-    def see(self, people: int, *topics: str) -> list[Any]:
+    def see(self, people: int, *topics: str, camera: Camera = CAMERA) -> list[Any]:
         """Sends images of so many people until every topic has an answer to one of them; the answers.
 
         One image might be lost, since nothing is reliable about a camera.
@@ -197,8 +197,8 @@ class Bench:
 
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            self.send_info()
-            sent.add(self.send(self.picture(people)))
+            self.send_info(camera)
+            sent.add(self.send(self.picture(people, camera)))
             with self._arrived:
                 if self._arrived.wait_for(lambda: all(m is not None for m in answers()), timeout=0.5):
                     return answers()
