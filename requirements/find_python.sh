@@ -59,7 +59,7 @@ fi
 
 packages=$(missing_packages | tr '\n' ' ')
 if [ -n "$packages" ]; then
-    command="apt-get install -y --no-install-recommends ${packages% }"
+    command="apt-get install -qq -y --no-install-recommends ${packages% }"
     [ "$(id -u)" = 0 ] || command="sudo $command"
     if ! command -v apt-get >/dev/null; then
         say "Missing: $packages(Debian's names). Install them with this system's package manager and try again."
@@ -82,8 +82,9 @@ if [ -n "$packages" ]; then
         esac
     fi
     say "Running: $command"
+    export DEBIAN_FRONTEND=noninteractive
     ${command%%apt-get*}apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive $command >&2
+    $command >&2
 fi
 
 python=$(find_python)

@@ -16,22 +16,26 @@ case ${1:-} in
         ;;
 esac
 
-runtime=runtime.txt
 kind="ROS 2 Jazzy from PyPI"
+variant=
 if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
-    runtime=runtime_sourced_ros.txt
     kind="ROS 2 $ROS_DISTRO as sourced"
-    # ROS itself and tf2_msgs are there already.
-    steps=$(echo "$steps" | sed 's/ ros tf2_msgs / /')
+    variant=_sourced_ros
+    # ROS itself and tf2_msgs are there already; what training needs wants a NumPy that ROS' compiled messages cannot have.
+    steps=$(echo "$steps" | sed -e 's/ ros tf2_msgs / /' -e 's/ training//')
 fi
+
+# The requirements of a step.
+requirements() {
+    if [ -f "$here/$1$variant.txt" ]; then echo "$here/$1$variant.txt"; else echo "$here/$1.txt"; fi
+}
 
 # What a step depends on; its hash is the step's stamp.
 sources() {
     case $1 in
-        runtime) echo "$here/$runtime" ;;
         tf2_msgs) echo "$here/ros.txt $here/tf2_msgs.sh" ;;
         package) echo "$root/setup.py $root/setup.cfg $root/package.xml" ;;
-        *) echo "$here/$1.txt" ;;
+        *) requirements "$1" ;;
     esac
 }
 
@@ -68,15 +72,14 @@ logged() {
 
 install_requirements() {
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off \
-        -c "$here/$runtime" -r "$here/$1"
+        -c "$(requirements runtime)" -r "$(requirements "$1")"
 }
 
 do_step() {
     case $1 in
-        runtime) install_requirements "$runtime" ;;
         tf2_msgs) "$here/tf2_msgs.sh" "$venv" ;;
         package) "$venv/bin/python" -m pip install --no-deps --no-build-isolation -e "$root" ;;
-        *) install_requirements "$1.txt" ;;
+        *) install_requirements "$1" ;;
     esac
 }
 
@@ -101,11 +104,8 @@ if [ "$(cat "$state/kind" 2>/dev/null)" != "$kind" ] || ! "$venv/bin/python" -c 
     python=$("$here/find_python.sh")
     echo "Making .venv for $kind with $python"
     rm -rf "$venv"
-    if [ "$runtime" = runtime.txt ]; then
-        "$python" -m venv "$venv"
-    else
-        "$python" -m venv --system-site-packages "$venv"
-    fi
+    # shellcheck disable=SC2086  # one option or none
+    "$python" -m venv ${variant:+--system-site-packages} "$venv"
     mkdir -p "$state"
     echo "$kind" >"$state/kind"
 fi
