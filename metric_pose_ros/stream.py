@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, cycle
 
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros.detection import overlap
+from metric_pose_ros.detection import Combined, Detector, overlap
 from metric_pose_ros.estimator import PoseEstimator, check_image
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Detection, Person
@@ -22,6 +24,14 @@ _SAME = 0.3
 """Overlap from which a detection and a track are taken for the same person."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
+
+
+def _turns(detector: Detector | None) -> Iterator[Detector]:
+    """The whole detector first, then its parts in turn."""
+    if detector is None:
+        raise ValueError("a stream needs an estimator with a detector, for example PoseEstimator(detector='movenet')")
+    parts = detector.parts if isinstance(detector, Combined) else (detector,)
+    return chain((detector,), cycle(parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +47,8 @@ class StreamEstimator:
 
     Args:
         estimator: that finds and places people in one frame; it needs a detector.
-        detection_interval: the detector looks at every so-many-th frame, and at every frame while nobody is tracked.
+        detection_interval: the detector looks at every so-many-th frame, and at every frame while nobody is tracked. A
+            detector of several parts, as for near and far, is asked one part at a time after the first frame.
         background_detection: let the detector look on a thread of its own, so that no frame waits for it. What it finds
             comes in a few frames later, and depends on timing; without it, equal frames give equal people.
         tracker: names and smooths people.
@@ -51,7 +62,7 @@ class StreamEstimator:
     def __init__(
         self,
         estimator: PoseEstimator,
-        detection_interval: int = 5,
+        detection_interval: int = 8,
         background_detection: bool = False,
         tracker: Tracker | None = None,
     ) -> None:
@@ -64,6 +75,7 @@ class StreamEstimator:
         self._since_detection = detection_interval
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
         self._look: _Look | None = None
+        self._turns = _turns(estimator.detector)
 
     def __call__(self, image_bgr: Image, camera: Camera, stamp_s: float) -> list[Person]:
         """Takes the next frame.
@@ -113,14 +125,14 @@ class StreamEstimator:
             if not due:
                 return []
             self._since_detection = 0
-            return self._confirm(self.estimator.detect(image), expected)
+            return self._confirm(next(self._turns)(image), expected)
         found: list[tuple[Detection, Track | None]] = []
         if self._look is not None and self._look.detections.done():
             look, self._look = self._look, None
             found = self._confirm(look.detections.result(), look.expected)
         if self._look is None and due:
             self._since_detection = 0
-            self._look = _Look(self._worker.submit(self.estimator.detect, image.copy()), expected)
+            self._look = _Look(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
 
     def _confirm(
