@@ -20,35 +20,37 @@ class Complaints:
     Attributes:
         count: complaints so far, logged or not.
         latest: text of the latest one.
+        latest_is_error: whether it is an error, or something that is only waited for.
         latest_s: when it came, in seconds of `time.monotonic`; minus infinity before the first.
     """
 
     def __init__(self, logger: Any, every_s: float = 5.0) -> None:
         self.count = 0
         self.latest = ""
+        self.latest_is_error = False
         self.latest_s = float("-inf")
         self._logger = logger
         self._every_s = every_s
         self._said: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def error(self, text: str) -> None:
-        """Something given to the node is wrong."""
-        if self._due(text):
-            self._logger.error(text)
+    def error(self, text: str, details: str = "") -> None:
+        """Something given to the node is wrong; `details` are for the log alone."""
+        if self._due(text, is_error=True):
+            self._logger.error(f"{text}\n{details}" if details else text)
 
     def warning(self, text: str) -> None:
         """Something the node waits for is missing."""
-        if self._due(text):
+        if self._due(text, is_error=False):
             self._logger.warning(text)
 
-    def _due(self, text: str) -> bool:
+    def _due(self, text: str, is_error: bool) -> bool:
         # Texts that differ in numbers alone are the same complaint, such as an image cut at another byte each time.
         kind = re.sub(r"\d+", "#", text)
         now = time.monotonic()
         with self._lock:
             self.count += 1
-            self.latest, self.latest_s = text, now
+            self.latest, self.latest_is_error, self.latest_s = text, is_error, now
             if now - self._said.get(kind, float("-inf")) < self._every_s:
                 return False
             if len(self._said) >= _MOST_KINDS:

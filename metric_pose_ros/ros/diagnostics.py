@@ -12,6 +12,8 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from metric_pose_ros.ros.complaints import Complaints
+
 _WINDOW = 100
 """Frames over which rates and latencies are taken."""
 _RECENT_S = 5.0
@@ -67,8 +69,7 @@ def report(
     state: str,
     performance: Performance,
     counts: Mapping[str, int],
-    complaint: str,
-    complaint_age_s: float,
+    complaints: Complaints,
 ) -> DiagnosticArray:
     """The message for /diagnostics.
 
@@ -79,11 +80,11 @@ def report(
         state: of the lifecycle.
         performance: times of the latest frames.
         counts: further numbers to report, such as dropped frames.
-        complaint: the latest one; empty if there is none.
-        complaint_age_s: seconds since it came.
+        complaints: about what is wrong.
     """
-    if complaint and complaint_age_s < _RECENT_S:
-        level, message = DiagnosticStatus.ERROR, complaint
+    if time.monotonic() - complaints.latest_s < _RECENT_S:
+        level = DiagnosticStatus.ERROR if complaints.latest_is_error else DiagnosticStatus.WARN
+        message = complaints.latest
     elif state != "active":
         level, message = DiagnosticStatus.WARN, f"{state}: activate the node to see people"
     elif performance.seconds_since_frame() > _RECENT_S:
@@ -91,8 +92,9 @@ def report(
     else:
         level, message = DiagnosticStatus.OK, "running"
     values = {"state": state, "model": model, **performance.values(), **{name: str(n) for name, n in counts.items()}}
-    if complaint:
-        values["latest complaint"] = complaint
+    values["complaints"] = str(complaints.count)
+    if complaints.count:
+        values["latest complaint"] = complaints.latest
     status = DiagnosticStatus(
         level=level,
         name=f"{node_name}: people",

@@ -178,7 +178,7 @@ class MetricPoseNode(LifecycleNode):
                 self._complaints.error(str(error))
             except Exception as error:
                 # One frame is lost; whatever it was, the next may be fine.
-                self._complaints.error(f"a frame failed: {error}\n{traceback.format_exc()}")
+                self._complaints.error(f"a frame failed: {error}", traceback.format_exc())
 
     def _process(self, source: CameraInput, arrival: Arrival) -> None:
         assert self._stream is not None
@@ -211,7 +211,6 @@ class MetricPoseNode(LifecycleNode):
         counts = {
             "images received": self._received + (arrivals.received if arrivals else 0),
             "images dropped": self._dropped + (arrivals.dropped if arrivals else 0),
-            "complaints": self._complaints.count,
         }
         self._diagnostics_to.publish(
             diagnostics.report(
@@ -221,8 +220,7 @@ class MetricPoseNode(LifecycleNode):
                 self._state,
                 self._performance,
                 counts,
-                self._complaints.latest,
-                time.monotonic() - self._complaints.latest_s,
+                self._complaints,
             )
         )
 
