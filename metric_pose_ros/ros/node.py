@@ -17,14 +17,13 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
-from metric_pose_ros.ros import diagnostics, parameters
+from metric_pose_ros.ros import diagnostics, parameters, stopping
 from metric_pose_ros.ros.complaints import Complaints
 from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
 from metric_pose_ros.ros.output import PeopleOutput
@@ -91,6 +90,15 @@ class MetricPoseNode(LifecycleNode):
         self._received = self._dropped = 0
         self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period, self._report)
+
+    def start(self) -> None:
+        """Configures and activates, if the parameter autostart asks for it."""
+        if not self.settings.autostart:
+            self.get_logger().info("waiting to be configured")
+        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+        else:
+            self.get_logger().error("not started: mend the above, then ask for the transition configure")
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model; fails with the reason in the log if that cannot be done."""
@@ -243,16 +251,9 @@ def main(args: list[str] | None = None, open_stream: Callable[[Settings], Any] =
         rclpy.try_shutdown()
         return 1
     try:
-        if node.settings.autostart:
-            if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-                node.trigger_activate()
-            else:
-                node.get_logger().error("not started: mend the above, then ask for the transition configure")
-        else:
-            node.get_logger().info("waiting to be configured")
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with stopping.quietly():
+            node.start()
+            rclpy.spin(node)
     finally:
         node.stop()
         node.destroy_node()

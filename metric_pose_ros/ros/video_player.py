@@ -14,7 +14,6 @@ import numpy.typing as npt
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -23,6 +22,7 @@ from std_msgs.msg import Header
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages import camera_info, images
 from metric_pose_ros.messages.types import InstalledTypes
+from metric_pose_ros.ros import stopping
 
 _DEFAULT_RATE = 30.0
 _PARAMETERS: tuple[tuple[str, Any, str, tuple[float, float] | None], ...] = (
@@ -188,7 +188,8 @@ def main(args: list[str] | None = None) -> int:
     try:
         node = VideoPlayer()
         try:
-            node.play()
+            with stopping.quietly():
+                node.play()
         except (VideoError, ValueError, FileNotFoundError) as error:
             node.get_logger().error(str(error))
             return 1
@@ -197,8 +198,6 @@ def main(args: list[str] | None = None) -> int:
     except ParameterException as error:
         print(f"video_player: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         rclpy.try_shutdown()
     return 0
