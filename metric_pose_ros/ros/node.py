@@ -116,7 +116,8 @@ class MetricPoseNode(LifecycleNode):
         self._model = getattr(estimator, "description", type(self._stream).__name__)
         if estimator is not None:
             names = list(estimator.skeleton.names)
-            descriptor = ParameterDescriptor(description="Joints in the order of the keypoints.", read_only=True)
+            # Not read_only for rclpy: such a parameter could not be taken away with the model.
+            descriptor = ParameterDescriptor(description="Read-only: joints in the order of the keypoints.")
             self.declare_parameter(JOINT_NAMES, names, descriptor)
         self._output = PeopleOutput(self)
         self._state = "inactive"
@@ -206,6 +207,10 @@ class MetricPoseNode(LifecycleNode):
         )
 
     def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        if any(change.name == JOINT_NAMES for change in changes) and self.has_parameter(JOINT_NAMES):
+            return SetParametersResult(
+                successful=False, reason=f"{JOINT_NAMES} says what the model has: it is read-only"
+            )
         known = {change.name: change.value for change in changes if hasattr(Settings, change.name)}
         fixed = [name for name in known if name not in parameters.LIVE]
         if fixed and self._stream is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lifecycle_msgs.msg import Transition
 
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.skeleton import BODY_30
@@ -51,7 +52,22 @@ def test_a_person_in_the_image_stands_at_the_right_distance_in_tf(bench: Bench, 
         assert "fake_pose 0.0.1" in status["model"]
         for stage in ("conversion", "detection", "crop", "network", "placement", "tracking", "publishing"):
             assert status[stage].endswith(" ms"), stage
-        assert running.alive
+
+        assert bench.set_parameter("joint_names", ["a"]) == (
+            False,
+            "joint_names says what the model has: it is read-only",
+        )
+        for transition in (
+            Transition.TRANSITION_DEACTIVATE,
+            Transition.TRANSITION_CLEANUP,
+            Transition.TRANSITION_CONFIGURE,
+            Transition.TRANSITION_ACTIVATE,
+        ):
+            assert bench.change_state(transition), running.log
+        bench.wait_for_node()
+        bench.heard["tf"].clear()
+        (message,) = bench.see(0, "tf", camera=CAMERA)
+        assert "body_p1" in {transform.child_frame_id for transform in message.transforms}
 
 
 @pytest.mark.parametrize(
