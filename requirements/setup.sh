@@ -18,9 +18,11 @@ esac
 
 kind="ROS 2 Jazzy from PyPI"
 variant=
+constraints=$here/constraints.txt
 if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
     kind="ROS 2 $ROS_DISTRO as sourced"
     variant=_sourced_ros
+    constraints=$here/runtime_sourced_ros.txt
     # ROS itself and tf2_msgs are there already; what training needs wants a NumPy that ROS' compiled messages cannot have.
     steps=$(echo "$steps" | sed -e 's/ ros tf2_msgs / /' -e 's/ training//')
 fi
@@ -72,7 +74,7 @@ logged() {
 
 install_requirements() {
     "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off \
-        -c "$(requirements runtime)" -r "$(requirements "$1")"
+        -c "$(requirements runtime)" -c "$constraints" -r "$(requirements "$1")"
 }
 
 do_step() {
