@@ -169,7 +169,8 @@ class PoseEstimator:
         confidence: Floats,
     ) -> Person | None:
         """The person of one crop, in the camera's frame; None if this cannot be a person."""
-        if not np.isfinite(crop_joints3d).all() or crop_joints3d[:, 2].min() < _NEAREST_M:
+        finite = np.isfinite(crop_joints3d).all() and np.isfinite(crop_joints2d).all() and np.isfinite(crop_std).all()
+        if not finite or crop_joints3d[:, 2].min() < _NEAREST_M:
             return None
         joints3d = crop.to_camera_frame(crop_joints3d)
         # Inside the crop the 2D head is the sharper witness; what lies beyond its border follows the 3D pose.
@@ -178,10 +179,9 @@ class PoseEstimator:
         joints2d = camera.project(directions)
         # The variance along each camera axis of an error that is independent along the crop's axes.
         std = np.sqrt(crop_std**2 @ crop.rotation**2)
-        if not (np.isfinite(joints2d).all() and np.isfinite(std).all()):
-            return None
         plausible = (
-            bones_are_possible(joints3d, self.skeleton)
+            np.isfinite(joints2d).all()
+            and bones_are_possible(joints3d, self.skeleton)
             and enough_is_certain(std)
             and fills_its_box(joints2d, detection.box)
         )

@@ -97,6 +97,6 @@ def probability_within(radius: float, std: Floats) -> Floats:
     Returns:
         (...), 0..1.
     """
-    variance = np.maximum(np.asarray(std, float), 1e-9) ** 2
+    variance = np.clip(np.asarray(std, float), 1e-9, 1e9) ** 2
     mean, spread = variance.sum(axis=-1), 2 * (variance**2).sum(axis=-1)
     return gammainc(mean**2 / spread, radius**2 * mean / spread)

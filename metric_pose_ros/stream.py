@@ -96,7 +96,8 @@ class StreamEstimator:
         expected = [(track, track.box_at(stamp_s, camera)) for track in self.tracker.tracks]
         detections = self._detections(image_bgr, expected)
         detected = time.perf_counter()
-        looks = [Detection(box, track.person.score) for track, box in expected]
+        followed = self.tracker.tracks  # without those that the detector has just given up
+        looks = [Detection(box, track.person.score) for track, box in expected if track in followed]
         for detection, track in detections:
             if track is None:
                 looks.append(detection)

@@ -31,6 +31,7 @@ class OneEuroFilter:
         self._min_cutoff = min_cutoff
         self._beta = beta
         self._speed_cutoff = speed_cutoff
+        self._seen: Floats | None = None
         self._value: Floats | None = None
         self.speed: Floats | None = None
 
@@ -39,10 +40,11 @@ class OneEuroFilter:
 
         The cutoff follows the length of the speed over the last axis, so that a direction is not bent.
         """
-        if self._value is None or self.speed is None:
-            self._value, self.speed = value, np.zeros_like(value)
+        if self._seen is None or self._value is None or self.speed is None:
+            self._seen, self._value, self.speed = value, value, np.zeros_like(value)
             return value
-        self.speed = self.speed + _share(self._speed_cutoff, seconds) * ((value - self._value) / seconds - self.speed)
+        self.speed = self.speed + _share(self._speed_cutoff, seconds) * ((value - self._seen) / seconds - self.speed)
+        self._seen = value
         cutoff = self._min_cutoff + self._beta * np.linalg.norm(self.speed, axis=-1, keepdims=True)
         self._value = self._value + _share(cutoff, seconds) * (value - self._value)
         return self._value

@@ -1,0 +1,174 @@
+"""From a frame to people: a fake network that knows how the person stands, so that the place can be checked."""
+
+import numpy as np
+import pytest
+
+from metric_pose_ros import Camera, Detection, PoseEstimator
+from test.fake_models import STANDING_MM, save_detector, save_pose_model
+
+K = np.array([[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]])
+CAMERA = Camera(K, np.zeros(0), "pinhole", 1280, 720)
+IMAGE = np.full((720, 1280, 3), 90, np.uint8)
+HEIGHT_M = float(np.ptp(STANDING_MM[:, 1])) / 1000
+
+
+@pytest.fixture(scope="module")
+def pose_model(tmp_path_factory):
+    return save_pose_model(tmp_path_factory.mktemp("models") / "pose.onnx")
+
+
+@pytest.fixture(scope="module")
+def estimator(pose_model):
+    return PoseEstimator(model=pose_model, detector=None, threads=1)
+
+
+def box_of_somebody(x: float, z: float) -> np.ndarray:
+    """(4,) px: the bounds of the standing person whose middle is at (x, 0, z) m."""
+    half = np.array([HEIGHT_M / 3, HEIGHT_M / 2])
+    middle = np.array([x / z * 800 + 640, 360.0])
+    return np.concatenate([middle - half * 800 / z, middle + half * 800 / z])
+
+
+def middle_of(person) -> np.ndarray:
+    joints = person.joints3d
+    return (joints.min(axis=0) + joints.max(axis=0)) / 2
+
+
+@pytest.mark.parametrize("distance", [2.0, 4.0, 10.0])
+def test_somebody_ahead_is_placed_at_the_distance_that_fits_the_box(estimator, distance):
+    (person,) = estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, distance)])
+    assert np.linalg.norm(middle_of(person) - [0, 0, distance]) < 0.03 * distance
+    assert np.ptp(person.joints3d[:, 1]) == pytest.approx(HEIGHT_M, rel=1e-3)
+
+
+def test_somebody_at_the_side_stands_in_the_direction_of_the_box(estimator):
+    (person,) = estimator.estimate(IMAGE, CAMERA, [box_of_somebody(2.5, 4.0)])
+    toward = np.array([2.5, 0, 4.0])
+    assert np.degrees(np.arctan2(*middle_of(person)[[0, 2]])) == pytest.approx(np.degrees(np.arctan2(2.5, 4)), abs=1.5)
+    assert np.linalg.norm(middle_of(person)) == pytest.approx(np.linalg.norm(toward), rel=0.2)
+
+
+@pytest.mark.parametrize("model", ["pinhole", "plumb_bob", "equidistant"])
+def test_2d_joints_are_the_projection_of_the_3d_joints(estimator, model):
+    lens = {"pinhole": [], "plumb_bob": [-0.3, 0.1, 1e-3, -1e-3, 0], "equidistant": [0.02, 0, 0, 0]}[model]
+    camera = Camera(K, np.array(lens), model, 1280, 720)
+    (person,) = estimator.estimate(IMAGE, camera, [box_of_somebody(1.5, 4.0)])
+    assert np.abs(person.joints2d - camera.project(person.joints3d)).max() < 0.05
+
+
+def test_everybody_in_one_image_is_placed_in_one_batch(estimator):
+    people = estimator.estimate(IMAGE, CAMERA, [box_of_somebody(x, 5) for x in (-2, 0, 2)], scores=[0.5, 0.9, 0.7])
+    assert sorted(round(float(middle_of(person)[0])) for person in people) == [-2, 0, 2]
+    assert {person.score for person in people} == {0.5, 0.7, 0.9}
+
+
+def test_two_boxes_around_one_person_give_one_person(estimator):
+    box = box_of_somebody(0, 4)
+    people = estimator.estimate(IMAGE, CAMERA, [box, box + 2], scores=[0.4, 0.8])
+    assert [person.score for person in people] == [0.8]
+
+
+def test_with_too_many_boxes_the_surest_are_taken(pose_model):
+    few = PoseEstimator(model=pose_model, detector=None, threads=1, most_people=2)
+    people = few.estimate(IMAGE, CAMERA, [box_of_somebody(x, 5) for x in (-2, 0, 2)], scores=[0.5, 0.9, 0.7])
+    assert sorted(person.score for person in people) == [0.7, 0.9]
+
+
+def test_deviations_turn_with_the_crop(tmp_path):
+    # Looking 45 degrees to the side, depth along the crop is half depth, half sideways in the camera.
+    model = save_pose_model(tmp_path / "pose.onnx", std_mm=50)
+    estimator = PoseEstimator(model=model, detector=None, threads=1)
+    (person,) = estimator.estimate(IMAGE, CAMERA, [box_of_somebody(2, 4)])
+    assert person.std == pytest.approx(np.full((30, 3), 0.05))
+    assert person.confidence == pytest.approx(np.full(30, 0.97), abs=0.03)
+
+
+def test_detections_become_people_and_every_stage_is_timed(pose_model):
+    boxes = [Detection(box_of_somebody(-1.5, 5), 0.6), Detection(box_of_somebody(1.5, 5), 0.9)]
+    estimator = PoseEstimator(model=pose_model, detector=lambda image: boxes, threads=1)
+    assert len(estimator(IMAGE, CAMERA)) == 2
+    assert set(estimator.timings) == {"detection", "crop", "network", "placement"}
+    assert all(seconds >= 0 for seconds in estimator.timings.values())
+
+
+def test_a_detector_file_can_be_given_by_path(pose_model, tmp_path):
+    row = np.zeros((1, 6, 56))
+    row[0, 0, 51:56] = [0.1, 0.4, 0.9, 0.6, 0.8]
+    detector = save_detector(tmp_path / "detector.onnx", "movenet_multipose", {"people": row})
+    assert len(PoseEstimator(model=pose_model, detector=str(detector), threads=1)(IMAGE, CAMERA)) == 1
+
+
+def test_an_empty_image_has_nobody_in_it(pose_model):
+    assert PoseEstimator(model=pose_model, detector=lambda image: [], threads=1)(IMAGE, CAMERA) == []
+
+
+def test_no_boxes_give_no_people(estimator):
+    assert estimator.estimate(IMAGE, CAMERA, []) == []
+    assert estimator.estimate(IMAGE, CAMERA, np.zeros((0, 4))) == []
+
+
+@pytest.mark.parametrize("std_mm", [500.0, np.nan, np.inf])
+def test_poses_that_the_network_is_not_sure_of_are_dropped(tmp_path, std_mm):
+    estimator = PoseEstimator(model=save_pose_model(tmp_path / "pose.onnx", std_mm=std_mm), detector=None, threads=1)
+    assert estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)]) == []
+
+
+@pytest.mark.parametrize("broken", ["not a number", "behind the camera", "scattered"])
+def test_what_cannot_be_a_person_is_dropped(tmp_path, broken):
+    pose = STANDING_MM.copy()
+    if broken == "not a number":
+        pose[7] = np.nan
+    elif broken == "behind the camera":
+        pose[7, 2] = -9000
+    else:
+        pose = np.random.default_rng(0).normal(0, 1500, pose.shape).astype(np.float32)
+    path = save_pose_model(tmp_path / "pose.onnx", pose_mm=pose)
+    assert PoseEstimator(model=path, detector=None, threads=1).estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)]) == []
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([10, 10, np.nan, 50], r"box 1 \(10, 10, nan, 50\) holds values that are not finite"),
+        ([10, 10, 10, 50], "box 1.*has no size"),
+        ([50, 10, 10, 50], "box 1.*has no size"),
+        ([1280, 10, 1400, 50], "box 1.*lies outside the 1280x720 image"),
+        ([-100, 10, -5, 50], "box 1.*lies outside"),
+    ],
+)
+def test_a_bad_box_is_named(estimator, box, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4), box])
+
+
+def test_boxes_and_scores_must_fit(estimator):
+    with pytest.raises(ValueError, match=r"boxes have shape \(4,\), expected \(N, 4\)"):
+        estimator.estimate(IMAGE, CAMERA, [1, 2, 3, 4])
+    with pytest.raises(ValueError, match="2 scores were given for 1 boxes"):
+        estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)], scores=[1, 1])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "the image is NoneType"),
+        (IMAGE[..., 0], r"shape \(720, 1280\)"),
+        (IMAGE.astype(np.float32), "type float32"),
+        (np.zeros((0, 1280, 3), np.uint8), "the image is empty"),
+        (IMAGE[:360, :640], "the image is 640x360, but its camera is calibrated for 1280x720"),
+    ],
+)
+def test_a_bad_image_is_described(estimator, image, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.estimate(image, CAMERA, [box_of_somebody(0, 4)])
+
+
+def test_detecting_without_a_detector_says_what_to_do(estimator):
+    with pytest.raises(ValueError, match="has no detector: give boxes"):
+        estimator(IMAGE, CAMERA)
+
+
+def test_a_box_larger_than_the_image_does_no_harm(estimator):
+    for person in estimator.estimate(IMAGE, CAMERA, [[-500.0, -500, 1900, 1400]]):
+        assert np.isfinite(person.joints3d).all()
+        assert person.joints3d[:, 2].min() > 0

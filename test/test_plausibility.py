@@ -1,0 +1,80 @@
+"""What is dropped: broken bones, unsure poses, poses beside their box, the same person twice."""
+
+import numpy as np
+import pytest
+
+from metric_pose_ros.plausibility import (
+    TYPICAL_BONES_M,
+    bones_are_possible,
+    enough_is_certain,
+    fills_its_box,
+    without_duplicates,
+)
+from metric_pose_ros.skeleton import BODY_30, SKELETONS
+from test.fake_models import STANDING_MM
+
+STANDING = STANDING_MM.astype(float) / 1000
+
+
+@pytest.mark.parametrize("height", [0.6, 1.0, 1.2])
+def test_children_and_giants_have_possible_bones(height):
+    assert bones_are_possible(STANDING * height, BODY_30)
+
+
+def test_an_arm_of_two_metres_is_impossible():
+    joints = STANDING.copy()
+    joints[BODY_30.indices(("left_wrist", "left_hand"))] += [2, 0, 0]
+    assert not bones_are_possible(joints, BODY_30)
+
+
+def test_a_thigh_without_length_is_impossible():
+    joints = STANDING.copy()
+    joints[BODY_30.indices(("left_knee",))] = joints[BODY_30.indices(("left_hip",))]
+    assert not bones_are_possible(joints, BODY_30)
+
+
+def test_a_foot_that_collapsed_is_no_reason_to_drop_anybody():
+    joints = STANDING.copy()
+    joints[BODY_30.indices(("left_foot",))] = joints[BODY_30.indices(("left_ankle",))]
+    assert bones_are_possible(joints, BODY_30)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS.keys())
+def test_limbs_of_every_skeleton_are_judged(skeleton):
+    bones = {(skeleton.names[parent], skeleton.names[child]) for parent, child in skeleton.edges}
+    limbs = {bone for bone in TYPICAL_BONES_M if any(word in bone[1] for word in ("knee", "ankle", "elbow", "wrist"))}
+    assert limbs <= bones
+
+
+def test_more_than_a_quarter_of_the_joints_must_be_certain():
+    std = np.full((30, 3), 0.3)
+    std[:7] = 0.02
+    assert not enough_is_certain(std)
+    std[7] = 0.02
+    assert enough_is_certain(std)
+
+
+def test_a_pose_must_cover_half_its_box():
+    box = np.array([100.0, 100, 200, 400])
+    body = np.array([[110.0, 110], [190, 390]])
+    assert fills_its_box(body, box)
+    assert not fills_its_box(body + np.array([85, 0]), box)
+    assert not fills_its_box(100 + (body - 100) / 3, box)
+
+
+def test_a_narrow_pose_seen_from_the_side_fills_its_box():
+    assert fills_its_box(np.array([[130.0, 110], [170, 390]]), np.array([100.0, 100, 200, 400]))
+
+
+def test_the_better_of_two_equal_poses_stays():
+    poses = np.stack([STANDING, STANDING + 0.05, STANDING + np.array([0.8, 0, 0])])
+    assert without_duplicates(poses, np.array([0.5, 0.9, 0.4])) == [1, 2]
+
+
+def test_people_side_by_side_both_stay():
+    poses = np.stack([STANDING, STANDING + np.array([0.4, 0, 0])])
+    assert without_duplicates(poses, np.array([0.5, 0.9])) == [0, 1]
+
+
+def test_nobody_gives_nobody():
+    assert without_duplicates(np.zeros((0, 30, 3)), np.zeros(0)) == []

@@ -1,0 +1,68 @@
+"""The pose network: what comes out by name, mirrored views, and confidence against a simulation."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.models import ModelFile
+from metric_pose_ros.pose_network import PoseNetwork, probability_within
+from metric_pose_ros.skeleton import BODY_30
+from test.fake_models import STANDING_MM, save_pose_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return ModelFile.open(save_pose_model(tmp_path_factory.mktemp("models") / "pose.onnx", std_mm=40))
+
+
+def crops(count: int) -> tuple[np.ndarray, np.ndarray]:
+    intrinsics = np.tile(np.array([[500.0, 0, 127.5], [0, 500, 127.5], [0, 0, 1]]), (count, 1, 1))
+    return np.zeros((count, 3, 256, 256), np.float32), intrinsics
+
+
+def test_the_pose_comes_out_as_the_model_gives_it(model):
+    poses = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info())(*crops(2))
+    assert poses.absolute.shape == poses.relative.shape == poses.std.shape == (2, 30, 3)
+    assert poses.joints2d.shape == (2, 30, 2)
+    moved = poses.absolute[1] - poses.absolute[1, 0]
+    assert np.abs(moved - (STANDING_MM - STANDING_MM[0])).max() < 1e-2
+    assert (poses.std == 40).all()
+
+
+def test_a_mirrored_look_at_a_symmetric_person_changes_nothing(model):
+    # The fake person is symmetric, so flipping twice (image and left/right) gives the same person.
+    plain = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info())(*crops(1))
+    mirrored = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info(), mirror=True)(*crops(1))
+    assert np.abs(mirrored.joints2d - plain.joints2d).max() < 1e-3
+    assert np.abs(mirrored.absolute - plain.absolute).max() < 0.5
+
+
+def test_a_mirrored_look_averages_what_differs(tmp_path):
+    # With one hand raised, a network that always says the same is contradicted by its mirror image: the mean is
+    # symmetric.
+    pose = STANDING_MM.copy()
+    pose[BODY_30.indices(("left_wrist",))[0], 1] -= 200
+    model = ModelFile.open(save_pose_model(tmp_path / "pose.onnx", pose_mm=pose))
+    poses = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info(), mirror=True)(*crops(1))
+    left, right = BODY_30.indices(("left_wrist", "right_wrist"))
+    assert poses.relative[0, left, 1] == pytest.approx(poses.relative[0, right, 1], abs=1e-3)
+    assert poses.relative[0, left, 0] == pytest.approx(-poses.relative[0, right, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("std", [20.0, 60.0, 150.0, 400.0])
+def test_confidence_is_the_maxwell_distribution_where_all_axes_are_equally_sure(std):
+    expected = scipy.stats.maxwell.cdf(150, scale=std)
+    assert probability_within(150, np.full((1, 3), std))[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("std", [(20.0, 25.0, 80.0), (50.0, 60.0, 150.0), (10.0, 10.0, 300.0)])
+def test_confidence_is_close_to_a_simulation_where_depth_is_less_sure(std):
+    errors = np.random.default_rng(0).normal(0, std, (200_000, 3))
+    simulated = (np.linalg.norm(errors, axis=1) < 150).mean()
+    assert probability_within(150, np.array([std]))[0] == pytest.approx(simulated, abs=0.03)
+
+
+def test_confidence_stays_between_0_and_1_for_extreme_deviations():
+    confidence = probability_within(150, np.array([[0.0, 0, 0], [1e-12, 0, 0], [1e9, 1e9, 1e9]]))
+    assert confidence == pytest.approx([1, 1, 0])

@@ -1,0 +1,216 @@
+"""A stream: the detector looks now and then, and tracks carry people in between."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from metric_pose_ros import Camera, Detection, PoseEstimator
+from metric_pose_ros.detection import Combined
+from metric_pose_ros.pose_network import PoseBatch
+from metric_pose_ros.stream import StreamEstimator
+from test.fake_models import STANDING_MM, save_pose_model
+
+CAMERA = Camera(np.array([[800.0, 0, 640], [0, 800, 360], [0, 0, 1]]), np.zeros(0), "pinhole", 1280, 720)
+BOX = np.array([500.0, 150, 780, 570])  # as wide and tall as the standing person with arms out
+OTHER = BOX + np.array([490, 0, 490, 0])
+FRAME_S = 1 / 30
+
+
+class Recorder:
+    """A detector that finds the same boxes always, and counts its looks."""
+
+    def __init__(self, *boxes, score=0.8):
+        self.boxes, self.score, self.looks = list(boxes), score, 0
+
+    def __call__(self, image):
+        self.looks += 1
+        return [Detection(box, self.score) for box in self.boxes]
+
+
+class SeesBrightFigure:
+    """A pose network that sees the standing person in a bright figure on dark ground, as tall as it, or is sure of
+    nothing."""
+
+    def __call__(self, crops, intrinsics):
+        pose = STANDING_MM - [0, 50, 0]  # the middle of head and feet is the origin
+        joints2d, absolute, std = [], [], []
+        for crop, K in zip(crops, intrinsics, strict=True):
+            rows, columns = np.nonzero(crop[0] > 0.5)
+            seen = len(rows) > 20
+            height = np.ptp(rows) + 1 if seen else 100
+            middle = (
+                np.array([(columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2]) if seen else K[:2, 2]
+            )
+            depth = K[0, 0] * np.ptp(pose[:, 1]) / height
+            absolute.append(pose + np.append((middle - K[:2, 2]) / K[0, 0], 1) * depth)
+            joints2d.append(absolute[-1][:, :2] / absolute[-1][:, 2:] * K[0, 0] + K[:2, 2])
+            std.append(np.full(pose.shape, 40.0 if seen else 1e4))
+        return PoseBatch(np.stack(joints2d), np.tile(pose, (len(crops), 1, 1)), np.stack(absolute), np.stack(std))
+
+
+def image_with(*boxes: np.ndarray) -> np.ndarray:
+    image = np.full((720, 1280, 3), 30, np.uint8)
+    for x1, y1, x2, y2 in np.round(boxes).astype(int):
+        image[y1:y2, x1:x2] = 255
+    return image
+
+
+@pytest.fixture(scope="module")
+def pose_model(tmp_path_factory):
+    return save_pose_model(tmp_path_factory.mktemp("models") / "pose.onnx")
+
+
+IMAGE = image_with(BOX, OTHER)
+
+
+def stream_with(pose_model, detector, **options) -> StreamEstimator:
+    estimator = PoseEstimator(model=pose_model, detector=detector, threads=1)
+    estimator._network = SeesBrightFigure()
+    return StreamEstimator(estimator, **options)
+
+
+def test_the_detector_looks_at_every_so_manieth_frame(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=5)
+    for frame in range(11):
+        (person,) = stream(IMAGE, CAMERA, frame * FRAME_S)
+        assert person.id == "p1"
+    assert detector.looks == 3  # frames 0, 5 and 10
+
+
+def test_while_nobody_is_there_the_detector_looks_at_every_frame(pose_model):
+    detector = Recorder()
+    stream = stream_with(pose_model, detector, detection_interval=5)
+    assert [stream(IMAGE, CAMERA, frame * FRAME_S) for frame in range(4)] == [[]] * 4
+    assert detector.looks == 4
+
+
+def test_somebody_new_is_found_at_the_next_look_and_others_keep_their_ids(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=4)
+    for frame in range(3):
+        stream(IMAGE, CAMERA, frame * FRAME_S)
+    detector.boxes.append(OTHER)
+    ids = [{person.id for person in stream(IMAGE, CAMERA, frame * FRAME_S)} for frame in range(3, 6)]
+    assert ids == [{"p1"}, {"p1", "p2"}, {"p1", "p2"}]
+
+
+def test_the_parts_of_a_detector_take_turns_after_the_first_frame(pose_model):
+    near, far = Recorder(BOX), Recorder(BOX)
+    stream = stream_with(pose_model, Combined((near, far)), detection_interval=1)
+    looks = []
+    for frame in range(4):
+        stream(IMAGE, CAMERA, frame * FRAME_S)
+        looks.append((near.looks, far.looks))
+    assert looks == [(1, 1), (2, 1), (2, 2), (3, 2)]
+
+
+def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=2)
+    stream(IMAGE, CAMERA, 0.0)
+    detector.boxes.clear()
+    seen = [len(stream(IMAGE, CAMERA, frame * FRAME_S)) for frame in range(1, 40)]
+    assert seen[:10] == [1] * 10
+    assert seen[-10:] == [0] * 10
+
+
+def test_boxes_from_tracks_do_not_drift(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX), detection_interval=1000)
+    distances = [stream(IMAGE, CAMERA, frame * FRAME_S)[0].joints3d[0, 2] for frame in range(100)]
+    assert np.ptp(distances) < 0.02 * distances[0]
+
+
+def test_somebody_who_walks_is_followed_without_the_detector(pose_model):
+    detector = Recorder(BOX - np.array([400, 0, 400, 0]))
+    stream = stream_with(pose_model, detector, detection_interval=1000)
+    for frame in range(90):
+        box = BOX + np.array([5 * frame - 400, 0, 5 * frame - 400, 0])
+        (person,) = stream(image_with(box), CAMERA, frame * FRAME_S)
+        middle = (person.joints2d.min(axis=0) + person.joints2d.max(axis=0)) / 2
+        assert np.linalg.norm(middle - (box[:2] + box[2:]) / 2) < 12
+    assert detector.looks == 1
+    assert person.velocity[0] == pytest.approx(5 / 420 * 1.68 / FRAME_S, abs=0.1)
+
+
+def test_somebody_who_vanishes_is_not_reported(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=1000)
+    assert len(stream(IMAGE, CAMERA, 0.0)) == 1
+    assert stream(image_with(OTHER), CAMERA, FRAME_S) == []
+
+
+def test_equal_frames_give_equal_people(pose_model):
+    runs = []
+    for _ in range(2):
+        stream = stream_with(pose_model, Recorder(BOX), detection_interval=3)
+        runs.append([stream(IMAGE, CAMERA, frame * FRAME_S)[0].joints3d for frame in range(8)])
+    assert np.array_equal(runs[0], runs[1])
+
+
+def test_in_the_background_no_frame_waits_for_the_detector(pose_model):
+    may_look, looking = threading.Event(), threading.Event()
+
+    def slow(image):
+        looking.set()
+        assert may_look.wait(10)
+        return [Detection(BOX, 0.8)]
+
+    stream = stream_with(pose_model, slow, background_detection=True)
+    try:
+        for frame in range(5):
+            assert stream(IMAGE, CAMERA, frame * FRAME_S) == []
+        assert looking.wait(10)
+        may_look.set()
+        frame = 5
+        while not (people := stream(IMAGE, CAMERA, frame * FRAME_S)):
+            frame += 1
+            threading.Event().wait(0.01)
+            assert frame < 500
+        assert people[0].id == "p1"
+    finally:
+        may_look.set()
+        stream.close()
+
+
+def test_an_error_of_the_background_detector_is_not_swallowed(pose_model):
+    def broken(image):
+        raise RuntimeError("lens cap on")
+
+    stream = stream_with(pose_model, broken, background_detection=True)
+
+    def watch():
+        for frame in range(200):
+            stream(IMAGE, CAMERA, frame * FRAME_S)
+            threading.Event().wait(0.01)
+
+    try:
+        with pytest.raises(RuntimeError, match="lens cap on"):
+            watch()
+    finally:
+        stream.close()
+
+
+def test_every_stage_is_timed(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX))
+    stream(IMAGE, CAMERA, 0.0)
+    assert set(stream.timings) == {"detection", "crop", "network", "placement", "tracking"}
+
+
+def test_a_bad_image_is_an_error_and_the_stream_goes_on(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX))
+    with pytest.raises(ValueError, match="the image is 640x360"):
+        stream(IMAGE[:360, :640], CAMERA, 0.0)
+    assert len(stream(IMAGE, CAMERA, FRAME_S)) == 1
+
+
+def test_a_stream_needs_a_detector_and_a_positive_interval(pose_model):
+    with pytest.raises(ValueError, match="needs an estimator with a detector"):
+        stream_with(pose_model, None)
+    with pytest.raises(ValueError, match="detection_interval is 0"):
+        stream_with(pose_model, Recorder(), detection_interval=0)
+
+
+def test_the_fake_person_is_as_tall_as_the_tests_say():
+    assert np.ptp(STANDING_MM[:, 1]) == pytest.approx(1680)
