@@ -11,7 +11,7 @@ import csv
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ import torch
 from lightning.fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from training.configuration import load_configuration
 from training.data.features import FeatureCache
@@ -36,6 +36,7 @@ from training.networks.pose_model import PoseModel, build_model
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "last.ckpt"
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Run:
@@ -52,7 +53,7 @@ class Run:
         torch.manual_seed(self.fit["seed"])
         self.model = build_model(config["model"], config["data"]["trunks"])
         self.average = AveragedModel(
-            self.model.head, multi_avg_fn=get_ema_multi_avg_fn(self.fit["average"]), use_buffers=True
+            self.model.head, multi_avg_fn=running_average(self.fit["average"]), use_buffers=True
         )
         optimizer = torch.optim.AdamW(
             self.model.head.parameters(), lr=self.fit["learning_rate"], weight_decay=self.fit["weight_decay"]
@@ -117,6 +118,21 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         return True
+
+
+def running_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """An exponential running average that soon forgets its first, random values: the decay rises to `decay`."""
+
+    @torch.no_grad()
+    def update(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
+        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        for average, value in zip(averages, values, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, share)
+            else:
+                average.copy_(value)
+
+    return update
 
 
 def start_from(run: Run, checkpoint: Path) -> None:
