@@ -5,6 +5,7 @@
 """
 
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import onnx
@@ -62,12 +63,12 @@ def test_pooled_heatmaps_keep_where_in_a_cell_a_peak_lies():
 @pytest.mark.parametrize(("name", "variant"), [("metric_pose_heavy", "heavy"), ("metric_pose_fast", "full")])
 def test_the_shipped_models_carry_mediapipes_heatmaps(name, variant):
     model = onnx.load(MODELS / f"{name}.onnx")
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     sources = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Cast"}
     heatmaps = [
         node.output[0]
         for node in model.graph.node
-        if node.op_type == "Conv" and tuple(weights[sources.get(node.input[1], node.input[1])].dims) == (39, 48, 1, 1)
+        if node.op_type == "Conv" and shapes.get(sources.get(node.input[1], node.input[1])) == (39, 48, 1, 1)
     ]
     assert len(heatmaps) == 1
     model.graph.output.append(helper.make_empty_tensor_value_info(heatmaps[0]))
@@ -82,7 +83,11 @@ def test_the_shipped_models_carry_mediapipes_heatmaps(name, variant):
 @pytest.mark.parametrize("variant", ["full", "heavy"])
 def test_weights_from_the_distributed_files_give_mediapipes_heatmaps(variant, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "trunks"
-    trunk = load_blazepose(fetch_trunks(folder)[variant], variant, ("heatmaps",))
+    try:
+        paths = fetch_trunks(folder)
+    except URLError as error:
+        pytest.skip(f"the npm registry does not answer: {error}")
+    trunk = load_blazepose(paths[variant], variant, ("heatmaps",))
     with torch.no_grad():
         found = trunk(picture())["heatmaps"]
     assert found[0, :, ::4, ::4].numpy() == pytest.approx(np.load(REFERENCE)[variant], abs=0.02)
