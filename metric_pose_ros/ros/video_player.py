@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Empty, Header
 
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages import camera_info, images
@@ -36,8 +38,9 @@ _PARAMETERS: tuple[tuple[str, Any, str, tuple[float, float] | None], ...] = (
     ),
     ("rate", 0.0, "Frames per second; 0 takes the video's own rate.", (0.0, 1000.0)),
     ("loop", False, "Start again at the end of a file.", None),
+    ("step", False, "Publish the next frame when asked on ~/next, not by the clock; stamps keep the rate.", None),
     ("frame_id", "camera_optical_frame", "The camera's optical frame.", None),
-    ("wait_for_subscriber", False, "Do not start before somebody listens to the images.", None),
+    ("wait_for_subscribers", 0, "Do not start before so many listen to image and camera_info.", (0, 100)),
 )
 
 
@@ -99,19 +102,27 @@ class Video:
 
 
 class VideoPlayer(Node):
-    """Publishes ``image`` and ``camera_info``, stamped with the time of publishing."""
+    """Publishes ``image`` and ``camera_info``, stamped with the time of publishing.
+
+    With the parameter ``step``, each message on ``~/next`` brings the next frame, so that who works on them loses none;
+    their stamps are then as far apart as the rate says.
+    """
 
     def __init__(self) -> None:
         super().__init__("video_player")
         for name, default, text, limits in _PARAMETERS:
             descriptor = ParameterDescriptor(description=text, dynamic_typing=name == "video")
-            if limits is not None:
+            if isinstance(default, float) and limits is not None:
                 descriptor.floating_point_range = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
+            elif limits is not None:
+                descriptor.integer_range = [IntegerRange(from_value=int(limits[0]), to_value=int(limits[1]), step=1)]
             self.declare_parameter(name, default, descriptor)
         self._types = InstalledTypes()
         # Reliable suits every subscriber; a few images of depth, since only the newest matter.
         self._images_to = self.create_publisher(Image, "image", QoSProfile(depth=2))
         self._info_to = self.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=2))
+        self._asked = 0
+        self.create_subscription(Empty, "~/next", self._on_next, QoSProfile(depth=10))
 
     def play(self) -> int:
         """Plays to the end, or for ever.
@@ -131,18 +142,27 @@ class VideoPlayer(Node):
             f"playing {video.source}: {video.width}x{video.height} at {rate:g} frames/s"
             + (f", {video.frames} frames" if video.frames else "")
         )
-        while self._value("wait_for_subscriber") and not self._images_to.get_subscription_count():
+        publishers = (self._images_to, self._info_to)
+        while min(each.get_subscription_count() for each in publishers) < self._value("wait_for_subscribers"):
             rclpy.spin_once(self, timeout_sec=0.05)
         published = 0
+        started = self.get_clock().now()
         due = time.monotonic()
         for image in video.images(self._value("loop")):
-            rclpy.spin_once(self, timeout_sec=0.0)
-            time.sleep(max(due - time.monotonic(), 0.0))
-            self._publish(image, camera)
+            if self._value("step"):
+                # The first frame comes unasked.
+                self._wait_for_next(published)
+                self._publish(image, camera, started + Duration(nanoseconds=round(published / rate * 1e9)))
+            else:
+                rclpy.spin_once(self, timeout_sec=0.0)
+                time.sleep(max(due - time.monotonic(), 0.0))
+                self._publish(image, camera, self.get_clock().now())
             published += 1
             # Who falls behind goes on from now, instead of rushing to catch up.
             due = max(due + 1 / rate, time.monotonic())
         # The last image is shown for its time too, and so is on its way before this node is gone.
+        if self._value("step"):
+            self._wait_for_next(published)
         time.sleep(max(due - time.monotonic(), 0.0))
         if not published:
             raise VideoError(f"{video.source} opened, but its first frame cannot be read: is the file whole?")
@@ -172,8 +192,15 @@ class VideoPlayer(Node):
             )
         return camera
 
-    def _publish(self, image: Any, camera: Camera) -> None:
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._value("frame_id"))
+    def _on_next(self, _: Empty) -> None:
+        self._asked += 1
+
+    def _wait_for_next(self, published: int) -> None:
+        while self._asked < published:
+            rclpy.spin_once(self, timeout_sec=0.1)
+
+    def _publish(self, image: Any, camera: Camera, stamp: Time) -> None:
+        header = Header(stamp=stamp.to_msg(), frame_id=self._value("frame_id"))
         self._info_to.publish(camera_info.from_camera(self._types, header, camera))
         self._images_to.publish(images.from_bgr(self._types, header, image))
 

@@ -65,7 +65,7 @@ def player(*parameters: str) -> Running:
 
 
 def test_a_file_is_played_to_its_end_with_its_camera(watcher: Watcher, clip: Path, calibration: Path) -> None:
-    with player(f"video:={clip}", f"camera_yaml:={calibration}", "wait_for_subscriber:=true") as running:
+    with player(f"video:={clip}", f"camera_yaml:={calibration}", "wait_for_subscribers:=1") as running:
         assert running.wait() == 0
         assert f"playing {clip}: 64x48 at 20 frames/s, 8 frames" in running.log
         assert f"end of {clip}: 8 frames published" in running.log
@@ -92,7 +92,7 @@ def test_a_loop_starts_again_at_another_rate_until_it_is_ended(watcher: Watcher,
 
 
 def test_without_a_calibration_a_field_of_view_is_assumed_with_a_warning(watcher: Watcher, clip: Path) -> None:
-    with player(f"video:={clip}", "fov_degrees:=90.0", "wait_for_subscriber:=true") as running:
+    with player(f"video:={clip}", "fov_degrees:=90.0", "wait_for_subscribers:=1") as running:
         assert running.wait() == 0
         assert "no camera_yaml given: a field of view of 90 degrees is assumed" in running.log
     # Half of 64 px at 45 degrees.
