@@ -1,0 +1,153 @@
+"""What is kept of a run: the bag, the overlay video, and the scene for Rerun."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.messages.markers import LINE_LIST
+
+os.environ.setdefault("RERUN_ANALYTICS", "0")  # before rerun is imported: nothing is sent anywhere
+
+import rerun as rr
+
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
+
+
+class Bag:
+    """An MCAP bag as a single file, which ``ros2 bag play``, Foxglove and rosbags open.
+
+    Args:
+        path: the file; its folder must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # rosbags writes a folder with the file in it; the file alone is what people pass around.
+        self._folder = path.with_suffix("")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        self._connections: dict[str, Any] = {}
+
+    def write(self, topic: str, kind: str, stamp_ns: int, message: bytes) -> None:
+        """Keeps a message in ROS' serialization.
+
+        Args:
+            topic: such as ``/tf``.
+            kind: such as ``tf2_msgs/msg/TFMessage``.
+            stamp_ns: when it came.
+            message: CDR bytes.
+        """
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=self._types)
+        self._writer.write(self._connections[topic], stamp_ns, message)
+
+    def close(self) -> None:
+        """Finishes the file."""
+        self._writer.close()
+        (self._folder / self._path.name).replace(self._path)
+        shutil.rmtree(self._folder)
+
+
+class Video:
+    """An H.264 video that browsers play.
+
+    Args:
+        path: ending in ``.mp4``.
+        rate: frames per second.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self._container = av.open(str(path), "w")
+        self._rate = rate
+        self._stream: Any = None
+        self.frames = 0
+
+    def write(self, image_bgr: npt.NDArray[np.uint8]) -> None:
+        """Adds a (height, width, 3) frame; odd sizes lose their last row or column, which H.264 cannot hold."""
+        height, width = (size // 2 * 2 for size in image_bgr.shape[:2])
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=round(self._rate))
+            self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+            self._stream.options = {"preset": "veryfast", "crf": "23"}
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_bgr[:height, :width]), format="bgr24")
+        self._container.mux(self._stream.encode(frame))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Finishes the file."""
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+class Scene:
+    """The run in 3D for Rerun: camera, image, skeletons and joints over time.
+
+    Args:
+        path: ending in ``.rrd``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = rr.RecordingStream("metric_pose_ros")
+        self._stream.save(path)
+        self._stream.log("camera", rr.ViewCoordinates.RDF, static=True)
+        self._people: set[str] = set()
+
+    def camera(self, camera: Camera) -> None:
+        """Says what the camera sees."""
+        pinhole = rr.Pinhole(
+            image_from_camera=camera.K, resolution=[camera.width, camera.height], image_plane_distance=0.5
+        )
+        self._stream.log("camera/image", pinhole, static=True)
+
+    def image(self, seconds: float, jpeg: bytes) -> None:
+        """Shows an image from `seconds` on."""
+        self._stream.set_time("camera", duration=seconds)
+        self._stream.log("camera/image", rr.EncodedImage(contents=jpeg, media_type="image/jpeg"))
+
+    def markers(self, seconds: float, message: Any) -> None:
+        """Shows a MarkerArray from `seconds` on, deletions included."""
+        self._stream.set_time("camera", duration=seconds)
+        for marker in message.markers:
+            place = f"camera/{marker.ns}/p{marker.id}"
+            if marker.action:
+                self._stream.log(place, rr.Clear(recursive=False))
+                continue
+            colour = [marker.color.r, marker.color.g, marker.color.b]
+            points = points_of(marker)
+            if marker.type == LINE_LIST:
+                lines = rr.LineStrips3D(points.reshape(-1, 2, 3), colors=colour, radii=marker.scale.x / 2)
+                self._stream.log(place, lines)
+            elif len(points):
+                self._stream.log(place, rr.Points3D(points, colors=colour, radii=marker.scale.x / 2))
+            else:
+                at = marker.pose.position
+                self._stream.log(place, rr.Points3D([[at.x, at.y, at.z]], labels=[marker.text], radii=0.005))
+
+    def close(self) -> None:
+        """Finishes the file."""
+        self._stream.flush()
+        self._stream.disconnect()
+
+
+def points_of(marker: Any) -> npt.NDArray[np.floating]:
+    """(N, 3) metres: the points of a marker."""
+    return np.array([(point.x, point.y, point.z) for point in marker.points], float).reshape(-1, 3)
+
+
+def to_jpeg(image_bgr: npt.NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) BGR as a JPEG file."""
+    return cv2.imencode(".jpg", image_bgr, _JPEG)[1].tobytes()

@@ -1,0 +1,124 @@
+"""What a run amounts to: who was seen how often, how far, how tall, and how fast it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.skeleton import Skeleton
+
+Floats = npt.NDArray[np.floating]
+
+_SOLE_TO_ANKLE_M = 0.08
+"""Ankle joints are about this far above the ground (an adult's, barefoot)."""
+_LEGS = (("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))
+_TRUNK = ("pelvis", "spine2", "neck", "head_top")
+
+
+@dataclass(eq=False)
+class Run:
+    """What was received.
+
+    Attributes:
+        stamps: of the images, in the order they came; seconds.
+        people: by image stamp, then by number: (J, 3) metres.
+        latency: seconds from an image's arrival to that of its keypoints, by image stamp.
+        seconds: how long the frames took in all, from the first answer to the last.
+    """
+
+    stamps: list[float] = field(default_factory=list)
+    people: dict[float, dict[int, Floats]] = field(default_factory=dict)
+    latency: dict[float, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def numbers(self) -> list[int]:
+        """Everybody who was seen."""
+        return sorted({number for seen in self.people.values() for number in seen})
+
+    @property
+    def rate(self) -> float:
+        """Processed frames per second; NaN for less than two."""
+        return (len(self.people) - 1) / self.seconds if self.seconds > 0 else float("nan")
+
+    def frames_of(self, number: int) -> list[tuple[int, Floats]]:
+        """(index of the image, (J, 3) metres) wherever somebody was seen."""
+        order = {stamp: index for index, stamp in enumerate(self.stamps)}
+        return sorted(
+            ((order[stamp], seen[number]) for stamp, seen in self.people.items() if number in seen and stamp in order),
+            key=lambda frame: frame[0],
+        )
+
+
+def stature(joints: Floats, skeleton: Skeleton) -> float:
+    """Standing height of somebody in any pose: legs and trunk stretched out, and the foot below.
+
+    Args:
+        joints: (J, 3) metres.
+        skeleton: of these joints, with SMPL's names and ``head_top``.
+
+    Returns:
+        metres.
+    """
+    legs = [_length(joints, skeleton, leg) for leg in _LEGS]
+    hips = joints[skeleton.indices(("left_hip", "right_hip"))].mean(axis=0)
+    pelvis_to_hips = float(np.linalg.norm(joints[skeleton.indices(("pelvis",))[0]] - hips))
+    return _SOLE_TO_ANKLE_M + float(np.mean(legs)) + pelvis_to_hips + _length(joints, skeleton, _TRUNK)
+
+
+def _length(joints: Floats, skeleton: Skeleton, chain: tuple[str, ...]) -> float:
+    return float(np.linalg.norm(np.diff(joints[skeleton.indices(chain)], axis=0), axis=1).sum())
+
+
+def table(run: Run, skeleton: Skeleton, truth_m: Sequence[float] | None = None) -> str:
+    """The run in words and numbers.
+
+    Args:
+        run: what was received.
+        skeleton: of the joints.
+        truth_m: if known, how far the middle between one person's hips was from the camera in each image; it is
+            compared with whoever is nearest to it.
+    """
+    lines = ["person  frames      distance  height"]
+    hips = skeleton.indices(("left_hip", "right_hip"))
+    tracks = {number: run.frames_of(number) for number in run.numbers}
+    distances = {
+        number: {index: float(np.linalg.norm(joints[hips].mean(axis=0))) for index, joints in frames}
+        for number, frames in tracks.items()
+    }
+    for number, frames in tracks.items():
+        height = float(np.median([stature(joints, skeleton) for _, joints in frames])) if frames else float("nan")
+        distance = float(np.median(list(distances[number].values()))) if frames else float("nan")
+        seen = f"{len(frames)}/{len(run.stamps)}"
+        lines.append(f"p{number:<6} {seen:>9} {distance:>9.2f} m {height:>5.2f} m")
+    if not tracks:
+        lines.append("nobody was seen")
+    if truth_m is not None and tracks:
+        lines.append(_comparison(distances, truth_m))
+    latency = np.array(list(run.latency.values())) * 1000
+    if len(latency):
+        lines.append(
+            f"{len(run.people)} of {len(run.stamps)} frames processed, {run.rate:.1f} frames/s; "
+            f"from image to keypoints {np.median(latency):.0f} ms median, {np.percentile(latency, 95):.0f} ms p95"
+        )
+    return "\n".join(lines)
+
+
+def _comparison(distances: dict[int, dict[int, float]], truth_m: Sequence[float]) -> str:
+    """How well the person whom the truth is about was placed."""
+    errors = {
+        number: np.array([distance / truth_m[index] - 1 for index, distance in frames.items() if index < len(truth_m)])
+        for number, frames in distances.items()
+    }
+    number = min(
+        (number for number in errors if len(errors[number])), key=lambda number: np.median(abs(errors[number]))
+    )
+    known = [truth_m[index] for index in distances[number] if index < len(truth_m)]
+    error = errors[number] * 100
+    return (
+        f"p{number} against the clip's four calibrated views: truth {np.median(known):.2f} m, "
+        f"error {np.median(error):+.1f} % median, {np.abs(error).max():.1f} % at worst"
+    )
