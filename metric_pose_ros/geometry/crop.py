@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,13 +121,15 @@ def _warp(image: npt.NDArray, camera: Camera, crop: Crop) -> npt.NDArray:
         return np.zeros((side, side, 3), np.uint8)
     weights = _spline(side)
     coarse = window.apply(points).reshape(len(nodes), len(nodes), 2).astype(np.float32)
-    # OpenCV's product: NumPy's takes threads of its own, which wait on those of the networks (16 ms instead of 0.06).
-    rows, columns = weights, np.ascontiguousarray(weights.T)
-    map_x, map_y = (
-        cv2.gemm(cv2.gemm(rows, np.ascontiguousarray(coarse[..., axis]), 1, None, 0), columns, 1, None, 0)
-        for axis in (0, 1)
-    )
+    map_x, map_y = (_product(_product(weights, coarse[..., axis]), weights.T) for axis in (0, 1))
     return cv2.remap(window.pixels(image), map_x, map_y, cv2.INTER_LINEAR)
+
+
+def _product(left: npt.NDArray, right: npt.NDArray) -> npt.NDArray:
+    """A matrix product by OpenCV: NumPy's takes threads of its own, which wait on the networks' (16 ms instead of
+    0.06)."""
+    nothing: Any = None
+    return cv2.gemm(np.ascontiguousarray(left), np.ascontiguousarray(right), 1, nothing, 0)
 
 
 @lru_cache(maxsize=4)

@@ -49,7 +49,7 @@ def test_an_image_becomes_json_and_a_drawing(files, tmp_path, capsys):
     assert document["camera"]["K"][0][0] == 500
     ((person,),) = [frame["people"] for frame in document["frames"]]
     assert np.array(person["joints3d"]).shape == (30, 3)
-    x1, y1, x2, y2 = person["box"]
+    _, y1, _, y2 = person["box"]
     assert np.array(person["joints3d"])[:, 2].mean() == pytest.approx(1.68 / (y2 - y1) * 500, rel=0.05)
     assert (cv2.imread(str(out["--overlay"])) != 100).any()
     assert "1 people" in capsys.readouterr().out
