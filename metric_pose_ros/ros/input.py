@@ -81,10 +81,10 @@ class CameraInput:
 
     def open(self) -> None:
         """Starts to listen."""
-        self._subscriptions = [self._node.create_subscription(Image, "image", self._on_image, _QOS)]
+        self._subscriptions = [self._node.create_subscription(Image, "image", self.keep_image, _QOS)]
         if self._fixed is None:
             self._subscriptions.append(
-                self._node.create_subscription(CameraInfo, "camera_info", self._on_camera_info, _QOS)
+                self._node.create_subscription(CameraInfo, "camera_info", self.keep_camera_info, _QOS)
             )
 
     def close(self) -> None:
@@ -159,10 +159,12 @@ class CameraInput:
             raise ValueError(str(camera))
         return camera
 
-    def _on_image(self, message: Image) -> None:
+    def keep_image(self, message: Image) -> None:
+        """Stores an image until somebody takes it, in place of one that nobody took."""
         self.arrivals.put(Arrival(message, time.perf_counter()))
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
+    def keep_camera_info(self, message: CameraInfo) -> None:
+        """Stores the camera of a frame_id; what is wrong with it is said when an image needs it."""
         # CameraInfo comes with every image and hardly ever changes: a lens is worked out only when it does.
         region = message.roi
         sizes = (message.width, message.height, message.binning_x, message.binning_y)
