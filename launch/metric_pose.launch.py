@@ -55,9 +55,15 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in arguments.items()
     ]
-    # Fast DDS loses most 720p images with its default transports.
-    variable = "FASTRTPS_DEFAULT_PROFILES_FILE"
-    profile = EnvironmentVariable(variable, default_value=str(config / "fastdds_shm.xml"))
+    environment = [
+        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+        for name, value in (
+            # Fast DDS loses most 720p images with its default transports.
+            ("FASTRTPS_DEFAULT_PROFILES_FILE", str(config / "fastdds_shm.xml")),
+            # NumPy's own threads wait on the networks' threads.
+            ("OPENBLAS_NUM_THREADS", "1"),
+        )
+    ]
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -68,6 +74,4 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(LaunchConfiguration("rviz")),
         output="screen",
     )
-    return LaunchDescription(
-        [*declared, SetEnvironmentVariable(variable, profile), OpaqueFunction(function=people), rviz]
-    )
+    return LaunchDescription([*declared, *environment, OpaqueFunction(function=people), rviz])
