@@ -22,6 +22,8 @@ Image = npt.NDArray[np.uint8]
 
 _SAME = 0.3
 """Overlap from which a detection and a track are taken for the same person."""
+_AGREED = 0.5
+"""Overlap from which the track's own box is kept: it trembles less than the detector's."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
 
@@ -40,6 +42,19 @@ class _Look:
 
     detections: Future[list[Detection]]
     expected: list[tuple[Track, Floats]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What one look of the detector brings.
+
+    Attributes:
+        strangers: people whom no track follows.
+        corrections: better boxes for tracks, by the track's id().
+    """
+
+    strangers: list[Detection]
+    corrections: dict[int, Floats]
 
 
 class StreamEstimator:
@@ -94,13 +109,15 @@ class StreamEstimator:
         check_image(image_bgr, camera)
         start = time.perf_counter()
         expected = [(track, track.box_at(stamp_s, camera)) for track in self.tracker.tracks]
-        detections = self._detections(image_bgr, expected)
+        found = self._detections(image_bgr, expected)
         detected = time.perf_counter()
-        followed = self.tracker.tracks  # without those that the detector has just given up
-        looks = [Detection(box, track.person.score) for track, box in expected if track in followed]
-        for detection, track in detections:
-            if track is None:
-                looks.append(detection)
+        # Without those that the detector has just given up; where it disagrees with a track, the detector is believed.
+        looks = [
+            Detection(found.corrections.get(id(track), box), track.person.score)
+            for track, box in expected
+            if track in self.tracker.tracks
+        ]
+        looks += found.strangers
         if looks:
             people = self.estimator.estimate(
                 image_bgr, camera, np.stack([look.box for look in looks]), np.array([look.score for look in looks])
@@ -118,16 +135,16 @@ class StreamEstimator:
         if self._worker is not None:
             self._worker.shutdown(wait=True, cancel_futures=True)
 
-    def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> list[tuple[Detection, Track | None]]:
-        """What the detector found, each with the track that it confirms; empty when it did not look."""
+    def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
+        """What the detector found; nothing when it did not look."""
         self._since_detection += 1
         due = self._since_detection >= self.detection_interval or not expected
         if self._worker is None:
             if not due:
-                return []
+                return _Found([], {})
             self._since_detection = 0
             return self._confirm(next(self._turns)(image), expected)
-        found: list[tuple[Detection, Track | None]] = []
+        found = _Found([], {})
         if self._look is not None and self._look.detections.done():
             look, self._look = self._look, None
             found = self._confirm(look.detections.result(), look.expected)
@@ -136,22 +153,22 @@ class StreamEstimator:
             self._look = _Look(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
 
-    def _confirm(
-        self, detections: list[Detection], expected: list[tuple[Track, Floats]]
-    ) -> list[tuple[Detection, Track | None]]:
+    def _confirm(self, detections: list[Detection], expected: list[tuple[Track, Floats]]) -> _Found:
         """Matches detections with the tracks' boxes of that frame; tracks that nobody confirms for long are dropped."""
         if not expected:
-            return [(detection, None) for detection in detections]
+            return _Found(detections, {})
         boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
         shared = overlap(boxes, np.stack([box for _, box in expected]))
+        found = _Found([], {})
         confirmed: set[int] = set()
-        found: list[tuple[Detection, Track | None]] = []
         for detection, row in zip(detections, shared, strict=True):
             best = int(row.argmax())
-            same = row[best] > _SAME
-            if same:
-                confirmed.add(best)
-            found.append((detection, expected[best][0] if same else None))
+            if row[best] < _SAME:
+                found.strangers.append(detection)
+                continue
+            confirmed.add(best)
+            if row[best] < _AGREED:
+                found.corrections[id(expected[best][0])] = detection.box
         for index, (track, _) in enumerate(expected):
             track.unconfirmed = 0 if index in confirmed else track.unconfirmed + 1
             if track.unconfirmed > _PATIENCE:

@@ -116,6 +116,26 @@ def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
     assert seen[-10:] == [0] * 10
 
 
+def test_where_the_detector_disagrees_with_a_track_it_is_believed(pose_model):
+    head, whole = np.array([500.0, 100, 780, 390]), np.array([500.0, 100, 780, 640])
+    detector = Recorder(head)
+    stream = stream_with(pose_model, detector, detection_interval=1)
+    stream(image_with(head), CAMERA, 0.0)
+    detector.boxes = [whole]
+    (person,) = stream(image_with(whole), CAMERA, FRAME_S)
+    assert person.id == "p1"
+    assert person.box == pytest.approx(whole)
+
+
+def test_where_the_detector_agrees_the_box_of_the_track_is_kept(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=1)
+    stream(IMAGE, CAMERA, 0.0)
+    detector.boxes = [BOX + 15]
+    (person,) = stream(IMAGE, CAMERA, FRAME_S)
+    assert np.abs(person.box - detector.boxes[0]).min() > 1
+
+
 def test_boxes_from_tracks_do_not_drift(pose_model):
     stream = stream_with(pose_model, Recorder(BOX), detection_interval=1000)
     distances = [stream(IMAGE, CAMERA, frame * FRAME_S)[0].joints3d[0, 2] for frame in range(100)]
