@@ -17,6 +17,13 @@ BODY_VERTICES = 13380
 
 _EYE_VERTICES = (14598, 14742)
 
+TYPICAL_HEIGHT = 0.365
+"""Anny's height parameter at which its adults are 1.75 m (men) and 1.63 m (women) tall; 0.5 makes them 1.89 and 1.78 m.
+
+The true size matters more than anything else here: a picture cannot tell a tall person from a near one, so a network's
+distances are as good as the average height it was shown.
+"""
+
 TOP_OF_TROUSERS, BOTTOM_OF_TROUSERS = 0.076, -0.749
 """Heights (m) in the rest pose between which the leg field runs from 0 to 1."""
 
@@ -80,7 +87,7 @@ class AnnyBody:
         kind = rng.random(count)
         uniform = rng.uniform
         adult = np.where(kind < 0.85, uniform(0.6, 0.8, count), uniform(0.8, 1, count))
-        age = np.where(kind < 0.14, uniform(0.34, 0.6, count), adult)
+        age = np.where(kind < 0.14, uniform(0.25, 0.58, count), adult)
         gender = np.where(rng.random(count) < 0.5, uniform(0, 0.25, count), uniform(0.75, 1, count))
         heavy = rng.random(count) < 0.12
         values = {
@@ -88,7 +95,7 @@ class AnnyBody:
             "age": age,
             "muscle": uniform(0.25, 0.9, count),
             "weight": np.where(heavy, uniform(0.8, 1.0, count), uniform(0.15, 0.8, count)),
-            "height": np.clip(0.5 + 0.17 * rng.standard_normal(count), 0.03, 0.97),
+            "height": np.clip(rng.normal(TYPICAL_HEIGHT, 0.085, count), 0.1, 0.65),
             "proportions": uniform(0.2, 0.9, count),
         }
         return {name: torch.as_tensor(value, dtype=torch.float32) for name, value in values.items()}

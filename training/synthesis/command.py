@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from training.synthesis.assets import SPLITS
@@ -44,8 +45,10 @@ def _render(missing: list[ShardPlan], arguments: argparse.Namespace) -> None:
     start, made = time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     settings = (arguments.split, arguments.assets, arguments.mocap)
-    with context.Pool(max(1, min(arguments.workers, len(missing))), _start_worker, settings) as pool:
-        for plan in pool.imap_unordered(_make_shard, missing):
+    workers = max(1, min(arguments.workers, len(missing)))
+    with ProcessPoolExecutor(workers, context, _start_worker, settings) as pool:
+        for shard in as_completed([pool.submit(_make_shard, plan) for plan in missing]):
+            plan = shard.result()
             made += plan.count
             print(f"{plan.path.name}: {made} crops, {made / (time.monotonic() - start):.1f} a second", flush=True)
 

@@ -1,0 +1,98 @@
+"""Bodies and whole samples: joints where anatomy wants them, labels on the pixels, the same seed the same crop."""
+
+import numpy as np
+import pytest
+
+from metric_pose_ros.skeleton import BODY_30
+from training.synthesis.body import BODY_VERTICES
+from training.synthesis.factory import SampleFactory
+from training.synthesis.joints import FROM_BONES, FROM_HIGHEST_VERTEX, FROM_REGRESSOR
+from training.synthesis.shards import plan_shards
+
+
+def test_every_joint_is_defined_once_and_its_weights_sum_to_one():
+    assert sorted([*FROM_BONES, *FROM_REGRESSOR, FROM_HIGHEST_VERTEX]) == sorted(BODY_30.names)
+    for mixture in FROM_BONES.values():
+        assert sum(weight for _, weight in mixture) == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def shapes(body):
+    """Phenotypes of 90 people."""
+    return body.sample_shapes(np.random.default_rng(0), 90)
+
+
+@pytest.fixture(scope="module")
+def crowd(body, shapes):
+    """Their vertices and joints in the rest pose."""
+    return body.pose(np.tile(np.eye(3), (90, len(body.bones), 1, 1)), shapes)
+
+
+def joint(joints, name):
+    return joints[:, BODY_30.names.index(name)]
+
+
+def test_men_women_and_children_are_as_tall_as_such_people_are(crowd, shapes):
+    heights = np.ptp(crowd[0][:, :BODY_VERTICES, 2], axis=1)
+    adult, male = shapes["age"].numpy() > 0.62, shapes["gender"].numpy() < 0.5
+    assert heights[adult & male].mean() == pytest.approx(1.75, abs=0.05)
+    assert heights[adult & ~male].mean() == pytest.approx(1.63, abs=0.05)
+    assert 0.05 < heights[adult & male].std() < 0.14
+    assert heights[~adult].mean() < 1.5
+    assert heights.min() > 0.75
+    assert heights.max() < 2.15
+
+
+def test_left_is_the_persons_own_left_and_the_order_from_head_to_foot_is_anatomical(crowd):
+    _, joints = crowd
+    for name in BODY_30.names:
+        if name.startswith("left_"):
+            assert (joint(joints, name)[:, 0] > joint(joints, name.replace("left", "right"))[:, 0]).all(), name
+    order = ("head_top", "nose", "neck", "spine3", "spine2", "spine1", "pelvis", "left_knee", "left_ankle", "left_foot")
+    heights = np.stack([joint(joints, name)[:, 2] for name in order])
+    assert (np.diff(heights, axis=0) < 0).all()
+    assert (joint(joints, "nose")[:, 1] < joint(joints, "head")[:, 1]).all()  # forwards is -y
+    assert (joint(joints, "left_foot")[:, 1] < joint(joints, "left_ankle")[:, 1]).all()
+
+
+def test_limb_joints_agree_with_anny_s_own_coco_keypoints(body, crowd):
+    from anny.keypoints import KeypointsRegressor
+
+    vertices, joints = crowd
+    regressor = KeypointsRegressor.coco(body.model)
+    weights = regressor.regression_weights.numpy()
+    for name in ("shoulder", "elbow", "wrist", "knee", "ankle"):
+        coco = np.einsum("v,nvd->nd", weights[regressor.labels.index(f"left_{name}")], vertices)
+        assert np.linalg.norm(joint(joints, f"left_{name}") - coco, axis=1).mean() < 0.06, name
+
+
+@pytest.fixture(scope="module")
+def factory(body):
+    return SampleFactory("validation", None, None, body)
+
+
+def test_labels_lie_in_the_picture_and_project_from_the_joints(tmp_path, factory):
+    plan = plan_shards(tmp_path, "validation", 24, 24, 5)[0]
+    seen, shares = 0, []
+    for sample in factory.samples(plan):
+        assert sample.image.shape == (256, 256, 3)
+        assert sample.about["split"] == "validation"
+        projected = sample.joints_mm @ sample.intrinsics.T
+        assert projected[:, :2] / projected[:, 2:] == pytest.approx(sample.joints_px, abs=0.05)
+        inside = ((sample.joints_px > -0.5) & (sample.joints_px < 255.5)).all(1)
+        assert (inside | (sample.visibility == 0)).all()
+        seen += (sample.visibility == 2).sum()
+        if not sample.about["truncated"]:
+            shares.append(inside.mean())
+        assert 0.5 < sample.about["distance_m"] < 14
+    assert seen > 24 * 10
+    assert np.mean(shares) > 0.97
+
+
+def test_the_same_plan_makes_the_same_samples_and_another_seed_does_not(tmp_path, factory):
+    def first(seed):
+        return next(iter(factory.samples(plan_shards(tmp_path, "validation", 1, 1, seed)[0])))
+
+    assert np.array_equal(first(1).image, first(1).image)
+    assert np.array_equal(first(1).joints_mm, first(1).joints_mm)
+    assert not np.array_equal(first(1).joints_mm, first(2).joints_mm)
