@@ -123,7 +123,6 @@ def test_where_the_detector_disagrees_with_a_track_it_is_believed(pose_model):
     stream(image_with(head), CAMERA, 0.0)
     detector.boxes = [whole]
     (person,) = stream(image_with(whole), CAMERA, FRAME_S)
-    assert person.id == "p1"
     assert person.box == pytest.approx(whole)
 
 
