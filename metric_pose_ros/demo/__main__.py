@@ -45,7 +45,7 @@ class Job:
         camera: the same.
         frames: that will come; 0 if nobody knows, as for a webcam.
         up: (3,) in the camera's frame, if known.
-        truth_m: distance in metres of the walking man's hips in each frame, if known.
+        true_hips: (frames, 3) metres, the middle between the walking man's hips in each frame, if known.
         title: for the picture.
     """
 
@@ -54,7 +54,7 @@ class Job:
     camera: Camera
     frames: int
     up: npt.NDArray[np.floating] | None
-    truth_m: list[float] | None
+    true_hips: npt.NDArray[np.floating] | None
     title: str
 
 
@@ -111,7 +111,7 @@ def _shipped_clip(arguments: argparse.Namespace) -> Job:
     with contextlib.suppress(FileNotFoundError):
         from metric_pose_ros.demo import truth as clip_truth
 
-        truth = clip_truth.for_view(view.name).distance.tolist()
+        truth = clip_truth.for_view(view.name).hips
     title = f"{clip.SOURCE}, {view.name}, as published by metric_pose_node ({arguments.model})"
     video = str(files[view.name])
     return Job(video, camera_file, view.camera, _frames(video), view.rotation[:, 2], truth, title)
@@ -199,7 +199,7 @@ def _play(job: Job, arguments: argparse.Namespace) -> None:
     if not recorder.run.stamps:
         raise processes.ProcessFailedError(f"no image came from the player; the end of its log:\n{player.tail()}")
     picture.draw(out / "skeletons.png", recorder.markers, job.camera, job.up, job.title)
-    print(table(recorder.run, skeleton, job.truth_m))
+    print(table(recorder.run, skeleton, job.true_hips))
     pace = f"played at {arguments.rate:g} frames/s" if arguments.rate else "played frame by frame as answers came"
     print(f"{pace}, model {arguments.model}. In {out}/: overlay.mp4, skeletons.png, skeletons.rrd (rerun), demo.mcap")
 

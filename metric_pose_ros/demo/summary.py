@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,31 +72,27 @@ def _length(joints: Floats, skeleton: Skeleton, chain: tuple[str, ...]) -> float
     return float(np.linalg.norm(np.diff(joints[skeleton.indices(chain)], axis=0), axis=1).sum())
 
 
-def table(run: Run, skeleton: Skeleton, truth_m: Sequence[float] | None = None) -> str:
+def table(run: Run, skeleton: Skeleton, true_hips: Floats | None = None) -> str:
     """The run in words and numbers.
 
     Args:
         run: what was received.
         skeleton: of the joints.
-        truth_m: if known, how far the middle between one person's hips was from the camera in each image; it is
-            compared with whoever is nearest to it.
+        true_hips: (frames, 3) if known, metres: the middle between one person's hips in each image.
     """
-    lines = ["person  frames      distance  height"]
+    lines = ["person     frames  distance  height"]
     hips = skeleton.indices(("left_hip", "right_hip"))
     tracks = {number: run.frames_of(number) for number in run.numbers}
-    distances = {
-        number: {index: float(np.linalg.norm(joints[hips].mean(axis=0))) for index, joints in frames}
-        for number, frames in tracks.items()
-    }
+    middles = {number: {index: joints[hips].mean(axis=0) for index, joints in tracks[number]} for number in tracks}
     for number, frames in tracks.items():
-        height = float(np.median([stature(joints, skeleton) for _, joints in frames])) if frames else float("nan")
-        distance = float(np.median(list(distances[number].values()))) if frames else float("nan")
+        height = float(np.median([stature(joints, skeleton) for _, joints in frames]))
+        distance = float(np.median([np.linalg.norm(middle) for middle in middles[number].values()]))
         seen = f"{len(frames)}/{len(run.stamps)}"
-        lines.append(f"p{number:<6} {seen:>9} {distance:>9.2f} m {height:>5.2f} m")
+        lines.append(f"p{number:<6} {seen:>9} {distance:>7.2f} m {height:>5.2f} m")
     if not tracks:
         lines.append("nobody was seen")
-    if truth_m is not None and tracks:
-        lines.append(_comparison(distances, truth_m))
+    elif true_hips is not None:
+        lines.append(_comparison(middles, true_hips))
     latency = np.array(list(run.latency.values())) * 1000
     if len(latency):
         lines.append(
@@ -107,18 +102,28 @@ def table(run: Run, skeleton: Skeleton, truth_m: Sequence[float] | None = None) 
     return "\n".join(lines)
 
 
-def _comparison(distances: dict[int, dict[int, float]], truth_m: Sequence[float]) -> str:
-    """How well the person whom the truth is about was placed."""
-    errors = {
-        number: np.array([distance / truth_m[index] - 1 for index, distance in frames.items() if index < len(truth_m)])
-        for number, frames in distances.items()
-    }
-    number = min(
-        (number for number in errors if len(errors[number])), key=lambda number: np.median(abs(errors[number]))
-    )
-    known = [truth_m[index] for index in distances[number] if index < len(truth_m)]
-    error = errors[number] * 100
+def _comparison(middles: dict[int, dict[int, Floats]], true_hips: Floats) -> str:
+    """How well the person whom the truth is about was placed: whoever is seen in that direction."""
+
+    def aside(number: int) -> float:
+        """Median angle between where somebody is seen and the truth, radians."""
+        angles = [
+            np.arccos(np.clip(middle @ true / np.linalg.norm(middle) / np.linalg.norm(true), -1, 1))
+            for middle, true in _pairs(middles[number], true_hips)
+        ]
+        return float(np.median(angles)) if angles else np.inf
+
+    number = min(middles, key=aside)
+    both = [(np.linalg.norm(middle), np.linalg.norm(true)) for middle, true in _pairs(middles[number], true_hips)]
+    if not both:
+        return "nobody was seen while the truth is known"
+    distance, truth = np.array(both).T
+    error = 100 * (distance / truth - 1)
     return (
-        f"p{number} against the clip's four calibrated views: truth {np.median(known):.2f} m, "
-        f"error {np.median(error):+.1f} % median, {np.abs(error).max():.1f} % at worst"
+        f"p{number} against the clip's four calibrated views: distance {np.median(distance):.2f} m, "
+        f"truth {np.median(truth):.2f} m; error {np.median(error):+.1f} % median, {np.abs(error).max():.1f} % at worst"
     )
+
+
+def _pairs(middles: dict[int, Floats], true_hips: Floats) -> list[tuple[Floats, Floats]]:
+    return [(middle, true_hips[index]) for index, middle in middles.items() if index < len(true_hips)]
