@@ -65,7 +65,9 @@ class Skeleton:
         index = {joint: number for number, joint in enumerate(self.names)}
         missing = [joint for joint in names if joint not in index]
         if missing:
-            raise ValueError(f"skeleton {self.name!r} has no joint {', '.join(missing)}; it has {', '.join(self.names)}")
+            raise ValueError(
+                f"skeleton {self.name!r} has no joint {', '.join(missing)}; it has {', '.join(self.names)}"
+            )
         return np.array([index[joint] for joint in names], dtype=np.intp)
 
     def convert(self, joints: npt.NDArray, target: Skeleton) -> npt.NDArray:
@@ -143,6 +145,6 @@ BODY_30 = Skeleton.from_bones(
         ("left_eye", "left_ear"), ("right_eye", "right_ear"),
     ),
 )  # fmt: skip
-"""What our own models put out: SMPL's 24 joints and the head's points, so that the three skeletons above are subsets."""
+"""What our own models put out: SMPL's 24 joints and points of the head, so that the three above are subsets."""
 
 SKELETONS = {skeleton.name: skeleton for skeleton in (SMPL_24, H36M_17, COCO_17, BODY_30)}
