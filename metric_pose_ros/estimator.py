@@ -154,7 +154,9 @@ class PoseEstimator:
             if len(found) < 2:
                 return found
             kept = without_duplicates(
-                np.stack([person.joints3d for person in found]), np.array([person.score for person in found])
+                np.stack([person.joints3d for person in found]),
+                np.stack([person.joints2d for person in found]),
+                np.array([person.score * person.confidence.mean() for person in found]),
             )
             return [found[index] for index in kept]
 

@@ -77,23 +77,32 @@ def fills_its_box(joints2d: Floats, box: Floats, least: float = 0.5) -> bool:
     return float(shared) > least * float(np.prod(box[2:] - box[:2]))
 
 
-def without_duplicates(poses: Floats, scores: Floats, most_similar: float = 0.4) -> list[int]:
-    """Keeps the better of poses that are nearly the same.
+def without_duplicates(joints3d: Floats, joints2d: Floats, scores: Floats, most_similar: float = 0.4) -> list[int]:
+    """Keeps the better of skeletons that are nearly the same.
 
-    Similarity is the mean over joints of max(0, 1 - distance / 300 mm).
+    Similarity is the mean over joints of max(0, 1 - distance / 300 mm), or the same in the image with 12 % of the
+    body's size for 300 mm, whichever is larger: nobody stands exactly behind somebody in the same pose, but the same
+    person may be placed at two distances.
 
     Args:
-        poses: (N, J, 3) m in one frame.
+        joints3d: (N, J, 3) m in one frame.
+        joints2d: (N, J, 2) px.
         scores: (N,).
         most_similar: 0..1.
 
     Returns:
-        Indices of the poses to keep, in the order given.
+        Indices of the people to keep, in the order given.
     """
     kept: list[int] = []
     for candidate in np.argsort(-np.asarray(scores), kind="stable"):
-        distances = np.linalg.norm(poses[kept] - poses[candidate], axis=-1)
-        similar = np.maximum(0, 1 - distances / 0.3).mean(axis=-1) if kept else np.zeros(1)
-        if similar.max() < most_similar:
+        size = max(float(np.ptp(joints2d[candidate], axis=0).max()), 1.0)
+        in_space = _similarity(joints3d[kept], joints3d[candidate], 0.3)
+        in_image = _similarity(joints2d[kept], joints2d[candidate], 0.12 * size)
+        if max(in_space.max(initial=0), in_image.max(initial=0)) < most_similar:
             kept.append(int(candidate))
     return sorted(kept)
+
+
+def _similarity(others: Floats, joints: Floats, reach: float) -> Floats:
+    """(N, J, D) others, (J, D) joints -> (N,) mean of max(0, 1 - distance / reach)."""
+    return np.maximum(0, 1 - np.linalg.norm(others - joints, axis=-1) / reach).mean(axis=-1)

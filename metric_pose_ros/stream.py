@@ -126,7 +126,9 @@ class StreamEstimator:
         else:
             people, stages = [], {"crop": 0.0, "network": 0.0, "placement": 0.0}
         estimated = time.perf_counter()
-        reported = self.tracker.update(people, stamp_s)
+        detected_boxes = [*(stranger.box for stranger in found.strangers), *found.corrections.values()]
+        newcomers = [any(np.array_equal(person.box, box) for box in detected_boxes) for person in people]
+        reported = self.tracker.update(people, stamp_s, newcomers)
         self.timings = {"detection": detected - start, **stages, "tracking": time.perf_counter() - estimated}
         return reported
 

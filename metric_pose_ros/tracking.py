@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +17,8 @@ Floats = npt.NDArray[np.floating]
 
 _FLESH_M = 0.08
 """How far the body reaches beyond its outermost joints, roughly."""
+_SHRINKING_PER_S = 1.5
+"""Rate at which a box may shrink: by 5 % from frame to frame at 30 Hz, to a fifth in a second."""
 
 
 class OneEuroFilter:
@@ -91,8 +94,12 @@ class Track:
             return np.clip(self.person.box, 0, np.tile(size, 2))
         flesh = float(np.linalg.norm(points[2] - points[1]))
         joints = self.person.joints2d + points[1] - points[0]
-        low = np.clip(joints.min(axis=0) - flesh, 0, size - 2)
-        high = np.clip(joints.max(axis=0) + flesh, low + 2, size)
+        low, high = joints.min(axis=0) - flesh, joints.max(axis=0) + flesh
+        # A pose that collapses must not take its box along, or nobody would be found again: boxes shrink slowly.
+        least = (self.person.box[2:] - self.person.box[:2]) * np.exp(-_SHRINKING_PER_S * (stamp_s - self.seen_s))
+        missing = np.maximum(least - (high - low), 0) / 2
+        low = np.clip(low - missing, 0, size - 2)
+        high = np.clip(high + missing, low + 2, size)
         return np.concatenate([low, high])
 
 
@@ -123,13 +130,16 @@ class Tracker:
         self._stamp_s = -np.inf
         self.tracks: list[Track] = []
 
-    def update(self, people: list[Person], stamp_s: float) -> list[Person]:
+    def update(self, people: list[Person], stamp_s: float, newcomers: Sequence[bool] | None = None) -> list[Person]:
         """Takes the people of the next frame.
 
         Args:
             people: as estimated, in the frame of a camera that stands still, or a fixed frame.
             stamp_s: when the image was taken, seconds. A stamp that does not advance starts everything afresh (a clip
                 that loops); ids are not used twice.
+
+            newcomers: for each of the people, whether they may begin a track; all may if not given. Who was seen only
+                because a track said where to look may continue a track, but is no evidence for another person.
 
         Returns:
             The same people as far as they are trusted, each with id, velocity and smoothed ``joints3d``; ``joints2d``
@@ -143,6 +153,8 @@ class Tracker:
         reported = []
         for index, person in enumerate(people):
             track = found.get(index)
+            if track is None and newcomers is not None and not newcomers[index]:
+                continue
             if track is None:
                 track = Track(person, stamp_s, OneEuroFilter(*self._filter), OneEuroFilter(*self._filter))
                 self.tracks.append(track)
@@ -176,8 +188,9 @@ class Tracker:
         expected = np.stack([track.position_at(stamp_s) for track in self.tracks])
         distance = np.linalg.norm(positions[:, None] - expected[None], axis=2)
         waited = np.array([stamp_s - track.seen_s for track in self.tracks])
-        # Depth is the least certain direction, more so far away; a runner covers 3 m/s.
-        reach = 0.5 + 3.0 * waited + 0.1 * np.linalg.norm(expected, axis=1)
+        # Depth is the least certain direction, more so far away; a runner covers 3 m/s. Who was hidden for longer is
+        # looked for no further off: the next one there is more likely somebody else.
+        reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + 0.07 * np.linalg.norm(expected, axis=1)
         seen = np.stack([_bounds(person) for person in people])
         apart = 1 - overlap(seen, np.stack([_bounds(track.person) for track in self.tracks]))
         cost = distance / reach + apart

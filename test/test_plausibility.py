@@ -66,15 +66,25 @@ def test_a_narrow_pose_seen_from_the_side_fills_its_box():
     assert fills_its_box(np.array([[130.0, 110], [170, 390]]), np.array([100.0, 100, 200, 400]))
 
 
-def test_the_better_of_two_equal_poses_stays():
+def seen(poses: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """(N, J, 2) px of poses that stand at the distances `at`, through a focal length of 500 px."""
+    return np.stack([pose[:, :2] / (pose[:, 2:] + z) * 500 for pose, z in zip(poses, at, strict=True)])
+
+
+def test_the_better_of_two_equal_people_stays():
     poses = np.stack([STANDING, STANDING + 0.05, STANDING + np.array([0.8, 0, 0])])
-    assert without_duplicates(poses, np.array([0.5, 0.9, 0.4])) == [1, 2]
+    assert without_duplicates(poses, seen(poses, (4, 4, 4)), np.array([0.5, 0.9, 0.4])) == [1, 2]
 
 
-def test_people_side_by_side_both_stay():
-    poses = np.stack([STANDING, STANDING + np.array([0.4, 0, 0])])
-    assert without_duplicates(poses, np.array([0.5, 0.9])) == [0, 1]
+def test_one_person_placed_at_two_distances_is_one_person():
+    poses = np.stack([STANDING * 1.2 + np.array([0, 0, 4.8]), STANDING + np.array([0, 0, 4.0])])
+    assert without_duplicates(poses, seen(poses, (0, 0)), np.array([0.5, 0.9])) == [1]
+
+
+def test_people_side_by_side_or_behind_each_other_all_stay():
+    poses = np.stack([STANDING, STANDING + np.array([0.4, 0, 0]), STANDING + np.array([0.2, 0, 2.0])])
+    assert without_duplicates(poses, seen(poses, (4, 4, 4)), np.array([0.5, 0.9, 0.7])) == [0, 1, 2]
 
 
 def test_nobody_gives_nobody():
-    assert without_duplicates(np.zeros((0, 30, 3)), np.zeros(0)) == []
+    assert without_duplicates(np.zeros((0, 30, 3)), np.zeros((0, 30, 2)), np.zeros(0)) == []

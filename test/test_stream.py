@@ -117,7 +117,7 @@ def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
 
 
 def test_where_the_detector_disagrees_with_a_track_it_is_believed(pose_model):
-    head, whole = np.array([500.0, 100, 780, 390]), np.array([500.0, 100, 780, 640])
+    head, whole = np.array([500.0, 100, 780, 350]), np.array([500.0, 100, 780, 640])
     detector = Recorder(head)
     stream = stream_with(pose_model, detector, detection_interval=1)
     stream(image_with(head), CAMERA, 0.0)

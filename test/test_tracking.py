@@ -14,7 +14,9 @@ FRAME_S = 1 / 30
 
 
 def somebody(x: float = 0.0, z: float = 4.0, score: float = 0.8) -> Person:
-    return replace(standing("", (x, 0.0, z)), score=score)
+    person = standing("", (x, 0.0, z))
+    bounds = np.concatenate([person.joints2d.min(axis=0), person.joints2d.max(axis=0)])
+    return replace(person, score=score, box=bounds)
 
 
 def test_somebody_keeps_the_id():
@@ -60,6 +62,32 @@ def test_unsure_people_are_reported_only_when_seen_several_times():
     reported = [tracker.update([somebody(score=0.3)], frame * FRAME_S) for frame in range(4)]
     assert [len(people) for people in reported] == [0, 0, 1, 1]
     assert tracker.update([somebody(), somebody(2, score=0.9)], 4 * FRAME_S)[1].id == "p2"
+
+
+def test_who_was_only_looked_for_begins_no_track():
+    tracker = Tracker()
+    tracker.update([somebody(-1)], 0.0, [True])
+    reported = tracker.update([somebody(-1), somebody(2)], FRAME_S, [False, False])
+    assert [person.id for person in reported] == ["p1"]
+    assert len(tracker.tracks) == 1
+
+
+def test_a_track_does_not_jump_to_somebody_far_behind():
+    tracker = Tracker()
+    tracker.update([somebody(0, 3.0)], 0.0)
+    (person,) = tracker.update([somebody(0.2, 5.0)], 0.6)
+    assert person.id == "p2"
+
+
+def test_the_next_box_shrinks_slowly_when_a_pose_collapses():
+    tracker = Tracker()
+    whole = somebody()
+    tracker.update([whole], 0.0)
+    middle = whole.joints2d.mean(axis=0)
+    collapsed = replace(whole, joints2d=middle + 0.3 * (whole.joints2d - middle))
+    tracker.update([replace(collapsed, box=whole.box)], FRAME_S)
+    box = tracker.tracks[0].box_at(2 * FRAME_S, CAMERA)
+    assert (box[2:] - box[:2]) / (whole.box[2:] - whole.box[:2]) == pytest.approx([0.95, 0.95], abs=0.02)
 
 
 def test_a_clip_that_starts_over_starts_new_tracks():
