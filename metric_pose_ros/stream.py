@@ -15,7 +15,7 @@ from metric_pose_ros.detection import Combined, Detector, overlap
 from metric_pose_ros.estimator import PoseEstimator, check_image
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Detection, Person
-from metric_pose_ros.tracking import Track, Tracker
+from metric_pose_ros.tracking import Look, Track, Tracker
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -37,7 +37,7 @@ def _turns(detector: Detector | None) -> Iterator[Detector]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _Pending:
     """A detection on its way, with the tracks' boxes in the frame that it looks at."""
 
     detections: Future[list[Detection]]
@@ -46,15 +46,15 @@ class _Look:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What one look of the detector brings.
+    """What the detector brings.
 
     Attributes:
         strangers: people whom no track follows.
         corrections: better boxes for tracks, by the track's id().
     """
 
-    strangers: list[Detection]
-    corrections: dict[int, Floats]
+    strangers: list[Look]
+    corrections: dict[int, Look]
 
 
 class StreamEstimator:
@@ -62,7 +62,8 @@ class StreamEstimator:
 
     Args:
         estimator: that finds and places people in one frame; it needs a detector.
-        detection_interval: the detector looks at every so-many-th frame, and at every frame while nobody is tracked. A
+        detection_interval: the detector looks at every so-many-th frame, at every second one while somebody is
+            lost, and at every one while nobody is tracked. A
             detector of several parts, as for near and far, is asked one part at a time after the first frame.
         background_detection: let the detector look on a thread of its own, so that no frame waits for it. What it finds
             comes in a few frames later, and depends on timing; without it, equal frames give equal people.
@@ -89,8 +90,9 @@ class StreamEstimator:
         self.detection_interval = detection_interval
         self._since_detection = detection_interval
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
-        self._look: _Look | None = None
+        self._pending: _Pending | None = None
         self._turns = _turns(estimator.detector)
+        self._stamp_s = -np.inf
 
     def __call__(self, image_bgr: Image, camera: Camera, stamp_s: float) -> list[Person]:
         """Takes the next frame.
@@ -112,12 +114,8 @@ class StreamEstimator:
         found = self._detections(image_bgr, expected)
         detected = time.perf_counter()
         # Without those that the detector has just given up; where it disagrees with a track, the detector is believed.
-        looks = [
-            Detection(found.corrections.get(id(track), box), track.person.score)
-            for track, box in expected
-            if track in self.tracker.tracks
-        ]
-        looks += found.strangers
+        looks = [found.corrections.get(id(track), Look(box, track.person.score, track)) for track, box in expected]
+        looks = [look for look in looks if look.track in self.tracker.tracks] + found.strangers
         if looks:
             people = self.estimator.estimate(
                 image_bgr, camera, np.stack([look.box for look in looks]), np.array([look.score for look in looks])
@@ -126,9 +124,9 @@ class StreamEstimator:
         else:
             people, stages = [], {"crop": 0.0, "network": 0.0, "placement": 0.0}
         estimated = time.perf_counter()
-        detected_boxes = [*(stranger.box for stranger in found.strangers), *found.corrections.values()]
-        newcomers = [any(np.array_equal(person.box, box) for box in detected_boxes) for person in people]
-        reported = self.tracker.update(people, stamp_s, newcomers)
+        why = [next(look for look in looks if np.array_equal(look.box, person.box)) for person in people]
+        reported = self.tracker.update(people, stamp_s, why)
+        self._stamp_s = stamp_s
         self.timings = {"detection": detected - start, **stages, "tracking": time.perf_counter() - estimated}
         return reported
 
@@ -140,25 +138,26 @@ class StreamEstimator:
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
         """What the detector found; nothing when it did not look."""
         self._since_detection += 1
-        due = self._since_detection >= self.detection_interval or not expected
+        lost = any(track.seen_s < self._stamp_s for track, _ in expected) and self._since_detection >= 2
+        due = self._since_detection >= self.detection_interval or lost or not expected
         if self._worker is None:
             if not due:
                 return _Found([], {})
             self._since_detection = 0
             return self._confirm(next(self._turns)(image), expected)
         found = _Found([], {})
-        if self._look is not None and self._look.detections.done():
-            look, self._look = self._look, None
-            found = self._confirm(look.detections.result(), look.expected)
-        if self._look is None and due:
+        if self._pending is not None and self._pending.detections.done():
+            pending, self._pending = self._pending, None
+            found = self._confirm(pending.detections.result(), pending.expected)
+        if self._pending is None and due:
             self._since_detection = 0
-            self._look = _Look(self._worker.submit(next(self._turns), image.copy()), expected)
+            self._pending = _Pending(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
 
     def _confirm(self, detections: list[Detection], expected: list[tuple[Track, Floats]]) -> _Found:
         """Matches detections with the tracks' boxes of that frame; tracks that nobody confirms for long are dropped."""
         if not expected:
-            return _Found(detections, {})
+            return _Found([Look(detection.box, detection.score) for detection in detections], {})
         boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
         shared = overlap(boxes, np.stack([box for _, box in expected]))
         found = _Found([], {})
@@ -166,11 +165,12 @@ class StreamEstimator:
         for detection, row in zip(detections, shared, strict=True):
             best = int(row.argmax())
             if row[best] < _SAME:
-                found.strangers.append(detection)
+                found.strangers.append(Look(detection.box, detection.score))
                 continue
             confirmed.add(best)
             if row[best] < _AGREED:
-                found.corrections[id(expected[best][0])] = detection.box
+                track = expected[best][0]
+                found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
         for index, (track, _) in enumerate(expected):
             track.unconfirmed = 0 if index in confirmed else track.unconfirmed + 1
             if track.unconfirmed > _PATIENCE:

@@ -103,6 +103,23 @@ class Track:
         return np.concatenate([low, high])
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Why somebody was looked for.
+
+    Attributes:
+        box: (4,) xyxy px in which.
+        score: 0..1 of the box.
+        track: the one that is expected there, if any.
+        detected: whether the detector has seen somebody there, too. Without a track it always has.
+    """
+
+    box: Floats
+    score: float
+    track: Track | None = None
+    detected: bool = False
+
+
 class Tracker:
     """Names people and smooths them.
 
@@ -130,7 +147,7 @@ class Tracker:
         self._stamp_s = -np.inf
         self.tracks: list[Track] = []
 
-    def update(self, people: list[Person], stamp_s: float, newcomers: Sequence[bool] | None = None) -> list[Person]:
+    def update(self, people: list[Person], stamp_s: float, looks: Sequence[Look] | None = None) -> list[Person]:
         """Takes the people of the next frame.
 
         Args:
@@ -138,8 +155,9 @@ class Tracker:
             stamp_s: when the image was taken, seconds. A stamp that does not advance starts everything afresh (a clip
                 that loops); ids are not used twice.
 
-            newcomers: for each of the people, whether they may begin a track; all may if not given. Who was seen only
-                because a track said where to look may continue a track, but is no evidence for another person.
+            looks: for each of the people, why they were looked for; as if all were detected for the first time if not
+                given. Who was seen only because a track said where may continue a track, but is no evidence for another
+                person; where the detector confirms a track, that track continues however far the person is from it.
 
         Returns:
             The same people as far as they are trusted, each with id, velocity and smoothed ``joints3d``; ``joints2d``
@@ -152,9 +170,13 @@ class Tracker:
         found = dict(self._pairs(people, stamp_s))
         reported = []
         for index, person in enumerate(people):
+            look = looks[index] if looks is not None else None
             track = found.get(index)
-            if track is None and newcomers is not None and not newcomers[index]:
-                continue
+            if track is None and look is not None and look.track is not None:
+                free = look.track in self.tracks and look.track not in found.values()
+                if not (look.detected and free):
+                    continue
+                track = found[index] = look.track
             if track is None:
                 track = Track(person, stamp_s, OneEuroFilter(*self._filter), OneEuroFilter(*self._filter))
                 self.tracks.append(track)

@@ -123,6 +123,7 @@ def test_where_the_detector_disagrees_with_a_track_it_is_believed(pose_model):
     stream(image_with(head), CAMERA, 0.0)
     detector.boxes = [whole]
     (person,) = stream(image_with(whole), CAMERA, FRAME_S)
+    assert person.id == "p1"
     assert person.box == pytest.approx(whole)
 
 
@@ -158,6 +159,16 @@ def test_somebody_who_vanishes_is_not_reported(pose_model):
     stream = stream_with(pose_model, detector, detection_interval=1000)
     assert len(stream(IMAGE, CAMERA, 0.0)) == 1
     assert stream(image_with(OTHER), CAMERA, FRAME_S) == []
+
+
+def test_the_detector_looks_at_every_second_frame_while_somebody_is_lost(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=100)
+    looks = []
+    for frame in range(6):
+        stream(IMAGE if frame == 0 else image_with(OTHER), CAMERA, frame * FRAME_S)
+        looks.append(detector.looks)
+    assert looks == [1, 1, 2, 2, 3, 3]
 
 
 def test_equal_frames_give_equal_people(pose_model):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metric_pose_ros import Camera, Person
-from metric_pose_ros.tracking import OneEuroFilter, Tracker
+from metric_pose_ros.tracking import Look, OneEuroFilter, Tracker
 from test.standing import standing
 
 CAMERA = Camera(np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 480)
@@ -66,10 +66,19 @@ def test_unsure_people_are_reported_only_when_seen_several_times():
 
 def test_who_was_only_looked_for_begins_no_track():
     tracker = Tracker()
-    tracker.update([somebody(-1)], 0.0, [True])
-    reported = tracker.update([somebody(-1), somebody(2)], FRAME_S, [False, False])
+    tracker.update([somebody(-1)], 0.0)
+    look = Look(somebody(-1).box, 0.8, tracker.tracks[0])
+    reported = tracker.update([somebody(-1), somebody(2)], FRAME_S, [look, look])
     assert [person.id for person in reported] == ["p1"]
     assert len(tracker.tracks) == 1
+
+
+def test_where_the_detector_confirms_a_track_it_continues_however_far():
+    tracker = Tracker()
+    tracker.update([somebody(0, 6.0)], 0.0)
+    look = Look(somebody(0, 3.0).box, 0.8, tracker.tracks[0], detected=True)
+    (person,) = tracker.update([somebody(0, 3.0)], FRAME_S, [look])
+    assert person.id == "p1"
 
 
 def test_a_track_does_not_jump_to_somebody_far_behind():
