@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from metric_pose_ros.demo.recording import points_of
 from metric_pose_ros.geometry.camera import Camera
@@ -20,7 +23,54 @@ Floats = npt.NDArray[np.floating]
 
 _MOMENTS = 6
 """How many poses of each person are drawn, the last one brightest."""
-_PAPER, _INK, _GRID = "#10151c", "#e8eef5", "#33404f"
+_PAPER, _INK, _GRID, _SHADOW = "#141a22", "#e8eef5", "#3d4b5c", "#05070a"
+_SIZE_INCHES = (12.0, 7.2)
+_BONE_M, _JOINT_M = 0.055, 0.035
+_FOOT_M = 0.08
+"""Ankle joints are about this far above the ground."""
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """A pinhole camera that looks at the scene, in the frame with z up.
+
+    Attributes:
+        position: (3,) metres.
+        rotation: (3, 3) to x right, y up, z ahead.
+    """
+
+    position: Floats
+    rotation: Floats
+
+    @classmethod
+    def looking(cls, position: Floats, target: Floats) -> _Eye:
+        ahead = (target - position) / np.linalg.norm(target - position)
+        right = np.cross(ahead, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        return cls(position, np.stack([right, np.cross(right, ahead), ahead]))
+
+    def __call__(self, points: Floats) -> tuple[Floats, Floats]:
+        """(..., 3) metres -> (..., 2) on the plane at distance 1, and (...) how far ahead."""
+        seen = (np.asarray(points, float) - self.position) @ self.rotation.T
+        ahead = np.maximum(seen[..., 2], 0.1)
+        return seen[..., :2] / ahead[..., None], ahead
+
+
+@dataclass(frozen=True, eq=False)
+class _Person:
+    """What was published of one person, in the frame with z up.
+
+    Attributes:
+        number: in the id.
+        colour: RGB in 0..1.
+        bones: (B, 2, 3) metres, by time.
+        joints: (N, 3) metres, by time.
+    """
+
+    number: int
+    colour: tuple[float, float, float]
+    bones: dict[float, Floats]
+    joints: dict[float, Floats]
 
 
 def upwards(rotation_to_up: Floats | None, skeletons: list[Floats]) -> Floats:
@@ -57,90 +107,146 @@ def draw(path: Path, markers: Mapping[float, Any], camera: Camera, up: Floats | 
         up: (3,) in the camera's frame, if known; else it is taken from how people stand.
         title: one line above.
     """
-    bones, joints, colours = _collect(markers)
-    turn = upwards(up, [cloud for frames in joints.values() for cloud in frames.values()])
-    bones = {person: {stamp: lines @ turn.T for stamp, lines in frames.items()} for person, frames in bones.items()}
-    joints = {person: {stamp: cloud @ turn.T for stamp, cloud in frames.items()} for person, frames in joints.items()}
-    clouds = [cloud for frames in joints.values() for cloud in frames.values()]
-    everything = np.concatenate([np.zeros((1, 3)), *clouds])
+    people = _collect(markers)
+    turn = upwards(up, [joints for person in people for joints in person.joints.values()])
+    people = [_turned(person, turn) for person in people]
+    clouds = [joints for person in people for joints in person.joints.values()]
     # The ground is where feet usually are; one bad frame does not move it.
-    ground = float(np.median([cloud[:, 2].min() for cloud in clouds])) if clouds else -1.5
-    low, high = np.floor(everything.min(axis=0) - 0.5), np.ceil(everything.max(axis=0) + 0.5)
+    ground = float(np.median([cloud[:, 2].min() for cloud in clouds])) - _FOOT_M if clouds else -1.5
+    everything = np.concatenate([np.zeros((1, 3)), *clouds])
+    low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
+    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, ground + 0.8])
+    reach = max(high[0] - low[0], high[1] - low[1], 3.0)
+    eye = _Eye.looking(middle + reach * np.array([0.95, -0.6, 0.42]), middle)
 
-    figure = Figure(figsize=(12, 7.5), dpi=110, facecolor=_PAPER)
-    axes: Any = figure.add_subplot(projection="3d", facecolor=_PAPER, computed_zorder=False)
-    figure.subplots_adjust(0, 0, 1, 0.97)
-    _draw_ground(axes, low, high, ground)
-    _draw_camera(axes, camera, turn, ground)
-    for person, frames in sorted(bones.items()):
-        _draw_person(axes, frames, joints.get(person, {}), colours[person], ground)
-        last = joints.get(person, {}).get(max(frames))
-        if last is not None:
-            text = f"p{person}  {np.linalg.norm(last.mean(axis=0)):.1f} m"
-            axes.text(*(last.mean(axis=0)[:2]), last[:, 2].max() + 0.15, text, color=_INK, ha="center", fontsize=11)
-    axes.set_box_aspect((high[0] - low[0], high[1] - low[1], max(high[2], ground + 2) - ground), zoom=1.35)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(ground, max(high[2], ground + 2)))
-    axes.view_init(elev=22, azim=-62)
+    figure = Figure(figsize=_SIZE_INCHES, dpi=110, facecolor=_PAPER)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 0.93))
     axes.set_axis_off()
+    _draw_ground(axes, eye, low, high, ground)
+    _draw_camera(axes, eye, camera, turn, ground)
+    corners = np.array([[x, y, ground] for x in (low[0], high[0]) for y in (low[1], high[1])])
+    heads = everything + np.array([0.0, 0.0, 0.4])
+    _frame(axes, eye, np.concatenate([heads, corners]))
+    for person in sorted(people, key=lambda person: -_last_distance(person, eye)):
+        _draw_person(axes, eye, person, ground)
     figure.suptitle(title or "published skeletons", color=_INK, fontsize=13, y=0.97)
-    figure.text(0.5, 0.03, "one square is 1 m; dots are 0.5 m", color=_GRID, ha="center", fontsize=10)
+    legend = f"squares of 1 m; each person at {_MOMENTS} moments, the last one brightest, and the way of the hips"
+    figure.text(0.985, 0.02, legend, color="#7d8ea3", ha="right", fontsize=9.5)
     with mpl.rc_context({"savefig.facecolor": _PAPER}):
         figure.savefig(path)
 
 
-def _collect(
-    markers: Mapping[float, Any],
-) -> tuple[dict[int, dict[float, Floats]], dict[int, dict[float, Floats]], dict[int, Any]]:
-    """Bones as (B, 2, 3) and joints as (N, 3) by person and time, and each person's colour."""
-    bones: dict[int, dict[float, Floats]] = {}
-    joints: dict[int, dict[float, Floats]] = {}
-    colours: dict[int, Any] = {}
+def _collect(markers: Mapping[float, Any]) -> list[_Person]:
+    people: dict[int, _Person] = {}
     for stamp, message in sorted(markers.items()):
         for marker in message.markers:
-            if marker.action:
+            if marker.action or marker.type not in (LINE_LIST, SPHERE_LIST):
                 continue
+            colour = (marker.color.r, marker.color.g, marker.color.b)
+            person = people.setdefault(marker.id, _Person(marker.id, colour, {}, {}))
             if marker.type == LINE_LIST:
-                bones.setdefault(marker.id, {})[stamp] = points_of(marker).reshape(-1, 2, 3)
-                colours[marker.id] = (marker.color.r, marker.color.g, marker.color.b)
-            elif marker.type == SPHERE_LIST:
-                joints.setdefault(marker.id, {})[stamp] = points_of(marker)
-    return bones, joints, colours
+                person.bones[stamp] = points_of(marker).reshape(-1, 2, 3)
+            else:
+                person.joints[stamp] = points_of(marker)
+    return [person for person in people.values() if person.bones and person.joints]
 
 
-def _draw_person(
-    axes: Any, bones: dict[float, Floats], joints: dict[float, Floats], colour: Any, ground: float
-) -> None:
-    stamps = sorted(bones)
-    path = np.array([joints[stamp].mean(axis=0) for stamp in stamps if stamp in joints])
-    if len(path) > 1:
-        axes.plot(path[:, 0], path[:, 1], ground + 0.005, color=colour, alpha=0.9, linewidth=1.5, zorder=2)
+def _turned(person: _Person, turn: Floats) -> _Person:
+    bones = {stamp: lines @ turn.T for stamp, lines in person.bones.items()}
+    joints = {stamp: cloud @ turn.T for stamp, cloud in person.joints.items()}
+    return _Person(person.number, person.colour, bones, joints)
+
+
+def _last_distance(person: _Person, eye: _Eye) -> float:
+    return float(np.linalg.norm(person.joints[max(person.joints)].mean(axis=0) - eye.position))
+
+
+def _frame(axes: Axes, eye: _Eye, points: Floats) -> None:
+    """Sets the window around points, in the figure's proportions."""
+    seen, _ = eye(points)
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    height, width = _SIZE_INCHES[1] * 0.93, _SIZE_INCHES[0]
+    half = max((high - low)[0] / width, (high - low)[1] / height) * 0.55
+    centre = (low + high) / 2
+    axes.set_xlim(centre[0] - half * width, centre[0] + half * width)
+    axes.set_ylim(centre[1] - half * height, centre[1] + half * height)
+
+
+def _points_per_unit(axes: Axes) -> float:
+    """Points of line width for one unit of the axes."""
+    left, right = axes.get_xlim()
+    return _SIZE_INCHES[0] * 72 / (right - left)
+
+
+def _draw_person(axes: Axes, eye: _Eye, person: _Person, ground: float) -> None:
+    stamps = sorted(person.bones)
+    paper = np.array(to_rgb(_PAPER))
+    scale = _points_per_unit(axes)
+    path = np.array([[*person.joints[stamp].mean(axis=0)[:2], ground] for stamp in stamps if stamp in person.joints])
+    way, _ = eye(path)
+    axes.plot(*way.T, color=person.colour, alpha=0.8, linewidth=2, solid_capstyle="round", zorder=3)
     shown = [stamps[index] for index in np.unique(np.linspace(0, len(stamps) - 1, _MOMENTS).round().astype(int))]
     for number, stamp in enumerate(shown):
         share = (number + 1) / len(shown)
-        fade = 0.12 + 0.88 * share**3
-        width = 1.2 + 2.4 * share**2
-        axes.add_collection3d(
-            Line3DCollection(bones[stamp], colors=[(*colour, fade)], linewidths=width, zorder=3 + number)
-        )
-        if number == len(shown) - 1 and stamp in joints:
-            axes.scatter(*joints[stamp].T, color="white", s=14, depthshade=False, zorder=20)
+        strength = 1.0 if number == len(shown) - 1 else 0.15 + 0.5 * share**2
+        lines, ahead = eye(person.bones[stamp])
+        widths = _BONE_M * scale / ahead.mean(axis=1)
+        flat = person.bones[stamp].copy()
+        flat[..., 2] = ground
+        shadow, _ = eye(flat)
+        axes.add_collection(_lines(shadow, _SHADOW, 0.7 * widths, 0.5 * strength, 2))
+        order = np.argsort(-ahead.mean(axis=1))
+        near = 4 + number
+        colour = tuple((1 - strength) * paper + strength * np.array(person.colour))
+        if number == len(shown) - 1:
+            axes.add_collection(_lines(lines[order], _PAPER, 1.7 * widths[order], 1.0, near))
+        axes.add_collection(_lines(lines[order], colour, widths[order], 1.0 if strength == 1 else 0.75, near))
+        if number == len(shown) - 1 and stamp in person.joints:
+            joints, far = eye(person.joints[stamp])
+            axes.scatter(
+                joints[:, 0],
+                joints[:, 1],
+                s=(_JOINT_M * scale / far) ** 2,
+                color="white",
+                linewidths=0,
+                zorder=near + 1,
+            )
+            head = person.joints[stamp][person.joints[stamp][:, 2].argmax()] + [0, 0, 0.16]
+            at, _ = eye(head)
+            text = f"p{person.number}   {np.linalg.norm(person.joints[stamp].mean(axis=0)):.1f} m"
+            axes.text(at[0], at[1], text, color=_INK, ha="center", va="bottom", fontsize=12, zorder=30)
 
 
-def _draw_ground(axes: Any, low: Floats, high: Floats, ground: float) -> None:
-    for x in np.arange(low[0], high[0] + 1):
-        axes.plot([x, x], [low[1], high[1]], ground, color=_GRID, linewidth=0.9, zorder=0)
-    for y in np.arange(low[1], high[1] + 1):
-        axes.plot([low[0], high[0]], [y, y], ground, color=_GRID, linewidth=0.9, zorder=0)
-    x, y = np.meshgrid(np.arange(low[0], high[0] + 0.1, 0.5), np.arange(low[1], high[1] + 0.1, 0.5))
-    axes.scatter(x.ravel(), y.ravel(), ground, color=_GRID, s=2, depthshade=False, zorder=0)
+def _lines(lines: Floats, colour: Any, widths: Floats, alpha: float, zorder: float) -> LineCollection:
+    return LineCollection(
+        list(lines), colors=[colour], linewidths=widths, alpha=alpha, zorder=zorder, capstyle="round", joinstyle="round"
+    )
 
 
-def _draw_camera(axes: Any, camera: Camera, turn: Floats, ground: float, depth: float = 0.6) -> None:
+def _draw_ground(axes: Axes, eye: _Eye, low: Floats, high: Floats, ground: float) -> None:
+    lines = [[[x, low[1], ground], [x, high[1], ground]] for x in np.arange(low[0], high[0] + 0.5)]
+    lines += [[[low[0], y, ground], [high[0], y, ground]] for y in np.arange(low[1], high[1] + 0.5)]
+    corners = [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]
+    plane, _ = eye(np.array([[x, y, ground] for x, y in corners]))
+    axes.fill(*plane.T, color="#1c2530", zorder=0)
+    seen, ahead = eye(np.array(lines))
+    axes.add_collection(_lines(seen, _GRID, 9 / ahead.mean(axis=1), 1.0, 1))
+    for y in np.arange(max(low[1], 0.0), high[1] + 0.5, 1.0):
+        at, far = eye(np.array([high[0] + 0.12, y, ground]))
+        size = float(np.clip(90 / far, 7, 13))
+        axes.text(at[0], at[1], f"{y:.0f} m", color="#7d8ea3", fontsize=size, ha="left", va="center", zorder=2)
+
+
+def _draw_camera(axes: Axes, eye: _Eye, camera: Camera, turn: Floats, ground: float, depth: float = 0.5) -> None:
     corners = np.array([[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]], float)
     rays = camera.rays(corners)
     rays = rays / rays[:, 2:] * depth @ turn.T
     edges = [np.stack([np.zeros(3), ray]) for ray in rays]
     edges += [np.stack([rays[index], rays[(index + 1) % 4]]) for index in range(4)]
-    edges.append(np.array([[0, 0, 0], [0, 0, ground]]))
-    axes.add_collection3d(Line3DCollection(edges, colors=_INK, linewidths=1.2, alpha=0.8, zorder=1))
-    axes.text(0, 0, 0.12, "camera", color=_INK, ha="center", fontsize=10)
+    seen, _ = eye(np.array(edges))
+    axes.fill(*eye(rays)[0].T, color=_INK, alpha=0.12, zorder=3)
+    axes.add_collection(_lines(seen, _INK, np.full(len(edges), 1.6), 0.95, 3))
+    stand, _ = eye(np.array([[[0, 0, 0], [0, 0, ground]]]))
+    axes.add_collection(_lines(stand, "#7d8ea3", np.array([1.2]), 0.9, 2))
+    at, _ = eye(np.array([0, 0, 0.3]))
+    axes.text(at[0], at[1], "camera", color=_INK, ha="center", fontsize=11, zorder=4)
