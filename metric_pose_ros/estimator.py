@@ -38,6 +38,7 @@ class PoseEstimator:
         threads: at most so many CPU threads for each network.
         mirror: average over each crop and its mirror image; slower, slightly better.
         most_people: crops of one batch; with more boxes, the best-scored are taken.
+        detector_threads: at most so many for the detector alone, which should be 1 where it works in the background.
 
     Attributes:
         timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
@@ -56,12 +57,15 @@ class PoseEstimator:
         threads: int = 2,
         mirror: bool = False,
         most_people: int = 16,
+        detector_threads: int | None = None,
     ) -> None:
         self.model = ModelFile.open(model)
         self.info = self.model.pose_info()
         running = open_engine(self.model, engine, threads)
         self.description = f"{self.info.name} {self.info.version}: {running.description}"
-        self.detector = open_detector(detector, threads) if isinstance(detector, str) else detector
+        if isinstance(detector, str):
+            detector = open_detector(detector, threads if detector_threads is None else detector_threads)
+        self.detector = detector
         self.timings: dict[str, float] = {}
         self._network = PoseNetwork(running, self.info, mirror)
         self._most_people = most_people

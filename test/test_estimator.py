@@ -98,6 +98,12 @@ def test_a_detector_file_can_be_given_by_path(pose_model, tmp_path):
     assert len(PoseEstimator(model=pose_model, detector=str(detector), threads=1)(IMAGE, CAMERA)) == 1
 
 
+def test_the_detector_may_have_fewer_threads_than_the_pose_network(pose_model):
+    estimator = PoseEstimator(model=pose_model, threads=2, detector_threads=1)
+    assert "2 threads" in estimator.description
+    assert "1 thread (" in estimator.detector.parts[0]._engine.description
+
+
 def test_an_empty_image_has_nobody_in_it(pose_model):
     assert PoseEstimator(model=pose_model, detector=lambda image: [], threads=1)(IMAGE, CAMERA) == []
 

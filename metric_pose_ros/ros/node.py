@@ -59,6 +59,8 @@ def open_stream(settings: Settings) -> StreamEstimator:
         threads=settings.threads,
         mirror=settings.mirror,
         most_people=settings.most_people,
+        # Beside a network that works on every frame, a second thread of the detector's would only make both wait.
+        detector_threads=1 if settings.background_detection else None,
     )
     return StreamEstimator(estimator, settings.detection_interval, settings.background_detection)
 
