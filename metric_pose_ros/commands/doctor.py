@@ -30,7 +30,7 @@ _PACKAGES = {
     "transforms3d": ("transforms3d",),
 }
 """Modules that are needed and the distributions that bring them."""
-_ROS_MODULES = ("rclpy", "sensor_msgs", "visualization_msgs", "tf2_ros", "diagnostic_msgs")
+_ROS_MODULES = ("rclpy", "sensor_msgs", "visualization_msgs", "tf2_msgs", "diagnostic_msgs")
 
 
 @dataclass(frozen=True)
