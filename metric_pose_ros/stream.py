@@ -10,6 +10,7 @@ from itertools import chain, cycle
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
 from metric_pose_ros.detection import Combined, Detector, overlap
 from metric_pose_ros.estimator import PoseEstimator, check_image
@@ -20,10 +21,12 @@ from metric_pose_ros.tracking import Look, Track, Tracker
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 
-_SAME = 0.3
-"""Overlap from which a detection and a track are taken for the same person."""
 _AGREED = 0.5
-"""Overlap from which the track's own box is kept: it trembles less than the detector's."""
+"""Overlap from which a detection confirms a track. The track's own box is kept then: it trembles less."""
+_NEAR = 0.3
+"""Overlap from which a detection may be of the same person at all."""
+_DOUBTFUL = 2
+"""Detections in a row without agreement after which a track's box gives way to one that is merely near."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
 
@@ -49,7 +52,7 @@ class _Found:
     """What the detector brings.
 
     Attributes:
-        strangers: people whom no track follows.
+        strangers: people whom no track follows, as far as the boxes tell.
         corrections: better boxes for tracks, by the track's id().
     """
 
@@ -113,7 +116,7 @@ class StreamEstimator:
         expected = [(track, track.box_at(stamp_s, camera)) for track in self.tracker.tracks]
         found = self._detections(image_bgr, expected)
         detected = time.perf_counter()
-        # Without those that the detector has just given up; where it disagrees with a track, the detector is believed.
+        # Without those that the detector has just given up; where a track has gone astray, the detector is believed.
         looks = [found.corrections.get(id(track), Look(box, track.person.score, track)) for track, box in expected]
         looks = [look for look in looks if look.track in self.tracker.tracks] + found.strangers
         if looks:
@@ -138,41 +141,53 @@ class StreamEstimator:
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
         """What the detector found; nothing when it did not look."""
         self._since_detection += 1
-        lost = any(track.seen_s < self._stamp_s for track, _ in expected) and self._since_detection >= 2
+        lost = any(self._is_lost(track) for track, _ in expected) and self._since_detection >= 2
         due = self._since_detection >= self.detection_interval or lost or not expected
         if self._worker is None:
             if not due:
                 return _Found([], {})
             self._since_detection = 0
-            return self._confirm(next(self._turns)(image), expected)
+            return self._compare(next(self._turns)(image), expected)
         found = _Found([], {})
         if self._pending is not None and self._pending.detections.done():
             pending, self._pending = self._pending, None
-            found = self._confirm(pending.detections.result(), pending.expected)
+            found = self._compare(pending.detections.result(), pending.expected)
         if self._pending is None and due:
             self._since_detection = 0
             self._pending = _Pending(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
 
-    def _confirm(self, detections: list[Detection], expected: list[tuple[Track, Floats]]) -> _Found:
-        """Matches detections with the tracks' boxes of that frame; tracks that nobody confirms for long are dropped."""
-        if not expected:
-            return _Found([Look(detection.box, detection.score) for detection in detections], {})
+    def _is_lost(self, track: Track) -> bool:
+        """Whether the pose network did not find the track's person in the frame before."""
+        return track.seen_s < self._stamp_s
+
+    def _compare(self, detections: list[Detection], expected: list[tuple[Track, Floats]]) -> _Found:
+        """Compares detections with the tracks' boxes of the same frame: who is new, who went astray, who is gone.
+
+        A detection that overlaps a track, but not well, is somebody in front or behind as long as other detections
+        agree with that track; otherwise the track's own box went astray.
+        """
         boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
-        shared = overlap(boxes, np.stack([box for _, box in expected]))
+        shared = overlap(boxes, np.array([box for _, box in expected]).reshape(-1, 4))
+        pairs = dict(zip(*(indices.tolist() for indices in linear_sum_assignment(shared, maximize=True)), strict=True))
         found = _Found([], {})
-        confirmed: set[int] = set()
-        for detection, row in zip(detections, shared, strict=True):
-            best = int(row.argmax())
-            if row[best] < _SAME:
-                found.strangers.append(Look(detection.box, detection.score))
+        agreed: set[int] = set()
+        for row, detection in enumerate(detections):
+            column = pairs.get(row)
+            common = 0.0 if column is None else shared[row, column]
+            if column is None or common < _NEAR:
+                apart = shared[row].max(initial=0) < _NEAR
+                found.strangers.append(Look(detection.box, detection.score, detected=True, apart=apart))
                 continue
-            confirmed.add(best)
-            if row[best] < _AGREED:
-                track = expected[best][0]
+            track, lost = expected[column][0], self._is_lost(expected[column][0])
+            if common < _AGREED and not lost and track.unconfirmed < _DOUBTFUL:
+                found.strangers.append(Look(detection.box, detection.score, detected=True, apart=False))
+                continue
+            agreed.add(column)
+            if lost or common < _AGREED:
                 found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
-        for index, (track, _) in enumerate(expected):
-            track.unconfirmed = 0 if index in confirmed else track.unconfirmed + 1
+        for column, (track, _) in enumerate(expected):
+            track.unconfirmed = 0 if column in agreed else track.unconfirmed + 1
             if track.unconfirmed > _PATIENCE:
                 self.tracker.forget(track)
         return found

@@ -111,13 +111,15 @@ class Look:
         box: (4,) xyxy px in which.
         score: 0..1 of the box.
         track: the one that is expected there, if any.
-        detected: whether the detector has seen somebody there, too. Without a track it always has.
+        detected: whether the detector has found somebody there now.
+        apart: whether no other track is near in the image; otherwise a new person is trusted later.
     """
 
     box: Floats
     score: float
     track: Track | None = None
     detected: bool = False
+    apart: bool = True
 
 
 class Tracker:
@@ -155,9 +157,9 @@ class Tracker:
             stamp_s: when the image was taken, seconds. A stamp that does not advance starts everything afresh (a clip
                 that loops); ids are not used twice.
 
-            looks: for each of the people, why they were looked for; as if all were detected for the first time if not
+            looks: for each of the people, why they were looked for; as if all were detected far from others if not
                 given. Who was seen only because a track said where may continue a track, but is no evidence for another
-                person; where the detector confirms a track, that track continues however far the person is from it.
+                person; where the detector corrects a track, that track continues however far the person is from it.
 
         Returns:
             The same people as far as they are trusted, each with id, velocity and smoothed ``joints3d``; ``joints2d``
@@ -170,17 +172,16 @@ class Tracker:
         found = dict(self._pairs(people, stamp_s))
         reported = []
         for index, person in enumerate(people):
-            look = looks[index] if looks is not None else None
+            look = Look(person.box, person.score, detected=True) if looks is None else looks[index]
             track = found.get(index)
-            if track is None and look is not None and look.track is not None:
-                free = look.track in self.tracks and look.track not in found.values()
-                if not (look.detected and free):
+            if track is None and look.track is not None:
+                if not look.detected or look.track in found.values() or look.track not in self.tracks:
                     continue
                 track = found[index] = look.track
             if track is None:
                 track = Track(person, stamp_s, OneEuroFilter(*self._filter), OneEuroFilter(*self._filter))
                 self.tracks.append(track)
-            smooth = self._advance(track, person, stamp_s)
+            smooth = self._advance(track, person, stamp_s, look.apart)
             if track.id:
                 reported.append(smooth)
         return reported
@@ -189,7 +190,7 @@ class Tracker:
         """Drops a track, for example when the detector keeps finding nobody there."""
         self.tracks = [other for other in self.tracks if other is not track]
 
-    def _advance(self, track: Track, person: Person, stamp_s: float) -> Person:
+    def _advance(self, track: Track, person: Person, stamp_s: float, apart: bool) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
         pelvis = track.where(person.position, seconds)
         # The pose and its place move differently: a person who stands still may wave.
@@ -197,7 +198,7 @@ class Tracker:
         track.velocity = np.zeros(3) if track.where.speed is None else track.where.speed
         track.person, track.seen_s = person, stamp_s
         track.hits += 1
-        if not track.id and (track.hits >= self._birth_hits or person.score >= self._sure_score):
+        if not track.id and (track.hits >= self._birth_hits or (apart and person.score >= self._sure_score)):
             self._named += 1
             track.id = f"p{self._named}"
         return replace(person, joints3d=joints, id=track.id, velocity=track.velocity)
@@ -215,7 +216,8 @@ class Tracker:
         reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + 0.07 * np.linalg.norm(expected, axis=1)
         seen = np.stack([_bounds(person) for person in people])
         apart = 1 - overlap(seen, np.stack([_bounds(track.person) for track in self.tracks]))
-        cost = distance / reach + apart
+        unnamed = np.array([0.0 if track.id else 0.5 for track in self.tracks])
+        cost = distance / reach + apart + unnamed
         possible = (distance < reach) | ((apart < 0.5) & (distance < 2 * reach))
         rows, columns = linear_sum_assignment(np.where(possible, cost, 1e3))
         chosen = zip(rows.tolist(), columns.tolist(), strict=True)

@@ -116,15 +116,43 @@ def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
     assert seen[-10:] == [0] * 10
 
 
-def test_where_the_detector_disagrees_with_a_track_it_is_believed(pose_model):
-    head, whole = np.array([500.0, 100, 780, 350]), np.array([500.0, 100, 780, 640])
-    detector = Recorder(head)
+def test_a_track_that_went_astray_gives_way_to_the_detector(pose_model):
+    detector = Recorder(BOX)
     stream = stream_with(pose_model, detector, detection_interval=1)
-    stream(image_with(head), CAMERA, 0.0)
-    detector.boxes = [whole]
-    (person,) = stream(image_with(whole), CAMERA, FRAME_S)
+    stream(IMAGE, CAMERA, 0.0)
+    (track,) = stream.tracker.tracks
+    beside = BOX + np.array([130, 0, 130, 0])  # overlaps the track by a third
+    expected = [(track, BOX)]
+    for confirmed in (False, False, True):
+        found = stream._compare([Detection(beside, 0.8)], expected)
+        assert bool(found.corrections) == confirmed
+        assert len(found.strangers) == (not confirmed)
+
+
+def test_somebody_in_front_is_not_taken_for_the_one_behind(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX), detection_interval=1)
+    stream(IMAGE, CAMERA, 0.0)
+    (track,) = stream.tracker.tracks
+    front = BOX + np.array([130, 0, 130, 0])
+    for _ in range(10):  # one look sees both, the next one only the nearer one
+        both = stream._compare([Detection(front, 0.9), Detection(BOX, 0.8)], [(track, BOX)])
+        one = stream._compare([Detection(front, 0.9)], [(track, BOX)])
+        for found in (both, one):
+            assert not found.corrections
+            assert [look.apart for look in found.strangers] == [False]
+    assert stream.tracker.tracks == [track]
+
+
+def test_somebody_who_was_lost_is_looked_for_where_the_detector_says(pose_model):
+    detector = Recorder(BOX)
+    stream = stream_with(pose_model, detector, detection_interval=100)
+    moved = BOX + np.array([120, 0, 120, 0])
+    stream(image_with(BOX), CAMERA, 0.0)
+    stream(image_with(), CAMERA, FRAME_S)  # nobody to be seen for a frame
+    detector.boxes = [moved]
+    (person,) = stream(image_with(moved), CAMERA, 2 * FRAME_S)
     assert person.id == "p1"
-    assert person.box == pytest.approx(whole)
+    assert person.box == pytest.approx(moved)
 
 
 def test_where_the_detector_agrees_the_box_of_the_track_is_kept(pose_model):

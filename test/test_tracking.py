@@ -73,12 +73,19 @@ def test_who_was_only_looked_for_begins_no_track():
     assert len(tracker.tracks) == 1
 
 
-def test_where_the_detector_confirms_a_track_it_continues_however_far():
+def test_where_the_detector_corrects_a_track_it_continues_however_far():
     tracker = Tracker()
     tracker.update([somebody(0, 6.0)], 0.0)
     look = Look(somebody(0, 3.0).box, 0.8, tracker.tracks[0], detected=True)
     (person,) = tracker.update([somebody(0, 3.0)], FRAME_S, [look])
     assert person.id == "p1"
+
+
+def test_somebody_new_beside_others_is_trusted_later():
+    tracker = Tracker(birth_hits=3)
+    beside = Look(somebody(1).box, 0.8, detected=True, apart=False)
+    reported = [tracker.update([somebody(1)], frame * FRAME_S, [beside]) for frame in range(3)]
+    assert [len(people) for people in reported] == [0, 0, 1]
 
 
 def test_a_track_does_not_jump_to_somebody_far_behind():
