@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Empty
 
 from metric_pose_ros.messages.camera_info import to_camera
 from metric_pose_ros.messages.images import to_bgr
@@ -79,6 +80,19 @@ def test_a_file_is_played_to_its_end_with_its_camera(watcher: Watcher, clip: Pat
     np.testing.assert_array_equal(camera.K, [[80, 0, 31], [0, 81, 24], [0, 0, 1]])
     np.testing.assert_array_equal(camera.distortion, [0.1, 0, 0, 0, 0])
     assert watcher.infos[-1].header.stamp == watcher.images[-1].header.stamp
+
+
+def test_step_by_step_each_frame_waits_until_it_is_asked_for(bench: Bench, watcher: Watcher, clip: Path) -> None:
+    ask = bench.node.create_publisher(Empty, "clip/video_player/next", QoSProfile(depth=10))
+    with player(f"video:={clip}", "step:=true", "rate:=4.0", "wait_for_subscribers:=1") as running:
+        for number in range(1, FRAMES + 1):
+            wait_until(lambda: len(watcher.images) >= number, f"frame {number}", lambda: running.log)  # noqa: B023
+            assert len(watcher.images) == number
+            wait_until(lambda: ask.get_subscription_count() > 0, "the player to listen")
+            ask.publish(Empty())
+        assert running.wait() == 0
+    stamps = [image.header.stamp.sec + image.header.stamp.nanosec * 1e-9 for image in watcher.images]
+    np.testing.assert_allclose(np.diff(stamps), 0.25, atol=1e-6)
 
 
 def test_a_loop_starts_again_at_another_rate_until_it_is_ended(watcher: Watcher, clip: Path) -> None:
