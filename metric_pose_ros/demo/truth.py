@@ -3,7 +3,8 @@
 ``clip_truth.json`` is made by ``python -m test.benchmarks.triangulation`` (what it does is written there) and holds, on
 the clock of the first camera: `joints_mm` (frames, 17, 3) in the room's frame with COCO's joints, `spread_mm` (17,) how
 far the two 2D detectors it rests on put each joint apart, and per view the refined `rotation`, the `centre_m` and
-`delay`, by how many frames its clock is late. Range and scale are good to 1-2 %.
+`delay`, by how many frames its clock is late. Other ways of weighing the detectors change distances by less than 1 %;
+single joints are less certain, and elbows and wrists of raised arms are worst: see `spread_mm`.
 """
 
 from __future__ import annotations

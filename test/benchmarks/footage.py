@@ -1,0 +1,103 @@
+"""The demo's clip as the benchmarks use it: its frames, and one man alone at any distance in a 1280x720 image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros import Camera
+from metric_pose_ros.demo import clip
+from metric_pose_ros.demo.truth import Truth, for_view
+
+Floats = npt.NDArray[np.floating]
+Image = npt.NDArray[np.uint8]
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "clip"
+VIEWS = ("cam01", "cam02", "cam03", "cam04")
+ROBOT_CAMERA = Camera.from_fov(1280, 720, 70.0)
+"""What a robot's 720p camera is like."""
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """One view of the clip with the truth about the man.
+
+    Attributes:
+        name: ``cam01`` ... ``cam04``.
+        images: 100 of (1920, 1088, 3) BGR, 60 per second.
+        camera: that took them.
+        truth: in the camera's frame.
+        truth2d: (frames, 17, 2) px, the true joints in the images.
+    """
+
+    name: str
+    images: list[Image]
+    camera: Camera
+    truth: Truth
+    truth2d: Floats
+
+    def box(self, frame: int, margin: float = 0.08) -> Floats:
+        """(4,) xyxy px around the man, with so much of his size more on every side."""
+        low, high = self.truth2d[frame].min(axis=0), self.truth2d[frame].max(axis=0)
+        more = margin * (high - low).max()
+        return np.clip(np.concatenate([low - more, high + more]), 0, np.tile(self.size, 2))
+
+    @property
+    def size(self) -> Floats:
+        """(2,) px width and height."""
+        return np.array([self.camera.width, self.camera.height], float)
+
+
+def decode(video: Path) -> list[Image]:
+    """All frames of a video, (height, width, 3) BGR."""
+    with av.open(str(video)) as container:
+        return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
+
+
+@cache
+def footage(name: str) -> Footage:
+    """A view of the clip; fetched if need be."""
+    files = clip.fetch(CACHE)
+    camera = clip.views(files["calibration"].read_text())[name].camera
+    truth = for_view(name)
+    truth2d = camera.project(truth.joints3d.reshape(-1, 3)).reshape(*truth.joints3d.shape[:2], 2)
+    return Footage(name, decode(files[name]), camera, truth, truth2d)
+
+
+def alone(view: Footage, frame: int, distance_m: float, column: float = 0.5) -> tuple[Image, Floats]:
+    """The man alone in a 1280x720 image, as the robot's camera shows somebody at a distance.
+
+    Only what is close around him is kept, so that nobody else is in the picture; the rest is the room, out of focus.
+
+    Args:
+        view: of the clip.
+        frame: its number.
+        distance_m: of the man.
+        column: where his middle is, as a fraction of the width.
+
+    Returns:
+        (720, 1280, 3) BGR, and (4,) xyxy px around him.
+    """
+    scale = ROBOT_CAMERA.K[0, 0] / distance_m / (view.camera.K[0, 0] / view.truth.distance[frame])
+    low, high = view.box(frame).reshape(2, 2)
+    width, height = 1280, 720
+    # The man's middle stands in the image's middle, or as low as his size allows.
+    shift = np.array([column * width, height / 2]) - scale * (low + high) / 2
+    move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    sharp = cv2.GaussianBlur(view.images[frame], (0, 0), 0.4 / scale) if scale < 0.7 else view.images[frame]
+    sharp = cv2.warpAffine(sharp, move, (width, height), flags=flags)
+    room = cv2.GaussianBlur(cv2.resize(view.images[frame], (64, 36), interpolation=cv2.INTER_AREA), (0, 0), 4)
+    image = cv2.resize(room, (width, height), interpolation=cv2.INTER_CUBIC)
+    grown = view.box(frame, 0.15).reshape(2, 2) * scale + shift
+    left, top = np.clip(np.floor(grown[0]), 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(grown[1]), 0, [width, height]).astype(int)
+    image[top:bottom, left:right] = sharp[top:bottom, left:right]
+    box = np.concatenate([low, high]) * scale + np.tile(shift, 2)
+    return np.asarray(image, np.uint8), np.clip(box, 0, np.tile([width, height], 2))

@@ -1,0 +1,117 @@
+"""The benchmarks' results as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Tables of every part that was measured, in Markdown; parts that were skipped are named with the reason."""
+    writers = {
+        "accuracy": ("The demo's clip against four calibrated views", _accuracy),
+        "detectors": ("People found at 1280x720 (field of view 70 degrees)", _detectors),
+        "speed": ("Speed in one process, 1280x720, one person", _speed),
+        "ros": ("Through ROS 2, camera at 30 Hz, 1280x720, one person", _ros),
+        "mediapipe": ("Beside MediaPipe Pose heavy", _mediapipe),
+    }
+    lines = ["# Benchmark results"]
+    for part, (title, write) in writers.items():
+        if part not in results:
+            continue
+        result = results[part]
+        lines += ["", f"## {title}", ""]
+        if "skipped" in result:
+            lines.append(f"Skipped: {result['skipped']}")
+        else:
+            lines += write({key: value for key, value in result.items() if key not in ("machine", "seconds")})
+        machine = result["machine"]
+        lines += [
+            "",
+            f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, "
+            f"load {machine['load_average_1_min']} before the start; models {machine['models']}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _accuracy(result: dict[str, Any]) -> list[str]:
+    rows = []
+    for model, views in result.items():
+        for name, view in views.items():
+            found = f"{view['found']}/{view['frames']}"
+            if not view["found"]:
+                rows.append([model, name, found, *["-"] * 7])
+                continue
+            error, pose = view["distance_error_percent"], view["mpjpe_mm"]
+            rows.append(
+                [
+                    model, name, found, view["id_changes"], f"{view['distance_m']:.2f} ({view['true_distance_m']:.2f})",
+                    f"{error['median']:+.1f} / {error['worst']:.1f}", f"{view['frames_within_10_percent']}",
+                    f"{view['height_m']:.2f}", *(f"{value:.0f}" for value in pose.values()),
+                ]
+            )  # fmt: skip
+    return _table(
+        [
+            "model", "view", "found", "id changes", "distance (true), m", "error %, median / worst", "within 10 %",
+            "height, m", "MPJPE 17, mm", "12 joints", "12, Procrustes",
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def _detectors(result: dict[str, Any]) -> list[str]:
+    distances = list(next(iter(result.values()))["found"])
+    rows = [
+        [name, *(row["found"][distance] for distance in distances), row["boxes_elsewhere"], row["ms_median"]]
+        for name, row in result.items()
+    ]
+    return _table(["detector", *distances, "boxes elsewhere", "ms"], rows)
+
+
+def _speed(result: dict[str, Any]) -> list[str]:
+    stages = list(next(iter(result.values()))["ms"])
+    rows = [
+        [model, row["frames_per_second"], *(_pair(row["ms"][stage]) for stage in stages)]
+        for model, row in result.items()
+    ]
+    return [*_table(["model", "frames/s", *stages], rows), "", "Times in ms: median / 95th percentile."]
+
+
+def _ros(result: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            name, f"{row['answered']}/{row['images']}", row["answers_per_second"], _pair(row["latency_ms"]),
+            _pair(row["processing_period_ms"]), row["latency_over_period"],
+        ]
+        for name, row in result.items()
+    ]  # fmt: skip
+    header = ["model", "answered", "answers/s", "latency ms", "period ms", "latency / period"]
+    return [*_table(header, rows), "", "Latency is from the image's stamp to the keypoints; median / 95th percentile."]
+
+
+def _mediapipe(result: dict[str, Any]) -> list[str]:
+    networks, whole = result["networks"], result["whole images"]
+    rows = []
+    for name, truth in networks["against_truth"].items():
+        rows.append(
+            [
+                name, _pair(networks["ms_per_person"][name]),
+                networks["times_faster_than_mediapipe"].get(name, 1.0),
+                networks["agreement_with_mediapipe_pck_0.2"].get(name, "-"), *truth.values(),
+                whole["frames_per_second"][name],
+            ]
+        )  # fmt: skip
+    header = [
+        "network", "ms per person", "times faster", "agrees with MediaPipe (PCK@0.2)", "PCK@0.2 of truth", "px off",
+        "MPJPE mm", "Procrustes mm", "whole images, frames/s",
+    ]  # fmt: skip
+    return [*_table(header, rows), "", networks["note"]]
+
+
+def _pair(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.1f} / {spread['p95']:.1f}"
+
+
+def _table(header: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]

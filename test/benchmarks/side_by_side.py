@@ -1,0 +1,148 @@
+"""Beside MediaPipe Pose heavy, in one run on the same crops: time per person, agreement, who is nearer the truth."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros import PoseEstimator
+from metric_pose_ros.engines import open_engine
+from metric_pose_ros.geometry.crop import look_at, sample
+from metric_pose_ros.models import ModelFile
+from metric_pose_ros.skeleton import COCO_17
+from metric_pose_ros.stream import StreamEstimator
+from test.benchmarks import mediapipe_side
+from test.benchmarks.accuracy import BODY, procrustes, root_aligned
+from test.benchmarks.footage import ROBOT_CAMERA, VIEWS, footage
+from test.benchmarks.speed import MODELS, one_person_video, spread
+
+Floats = npt.NDArray[np.floating]
+
+_THREADS = 2
+_STEP = 4
+"""Every so-many-th frame of each view is compared."""
+_ROUNDS = 2
+_TORSO = COCO_17.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
+
+
+def measure() -> dict[str, Any]:
+    """All of it.
+
+    Raises:
+        mediapipe_side.UnavailableError: if MediaPipe cannot be had here.
+    """
+    mediapipe_side.ensure()
+    return {"networks": _networks(), "whole images": _whole_images()}
+
+
+def _networks() -> dict[str, Any]:
+    crops, intrinsics, truth2d, truth3d = _crops()
+    ours = {model: open_engine(ModelFile.open(model), "auto", _THREADS) for model in MODELS}
+    skeletons = {model: ModelFile.open(model).pose_info().skeleton for model in MODELS}
+    seconds: dict[str, list[float]] = {name: [] for name in (*MODELS, "mediapipe")}
+    points: dict[str, list[Floats]] = {name: [] for name in seconds}
+    poses: dict[str, list[Floats]] = {name: [] for name in seconds}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "crops.npy"
+        np.save(file, np.round(crops.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
+        with mediapipe_side.Worker("network", str(mediapipe_side.MODEL), str(file), str(_THREADS)) as worker:
+            for number in [0, 0, 0, *list(range(len(crops))) * _ROUNDS]:
+                answer = worker(number)
+                seconds["mediapipe"].append(answer["seconds"])
+                points["mediapipe"].append(mediapipe_side.coco_points(answer)[0])
+                poses["mediapipe"].append(np.array(answer["world"])[mediapipe_side.COCO_LANDMARKS])
+                for model, engine in ours.items():
+                    start = time.perf_counter()
+                    output = engine.run(crops=crops[number][None], intrinsics=intrinsics[number][None])
+                    seconds[model].append(time.perf_counter() - start)
+                    points[model].append(skeletons[model].convert(output["joints2d"][0], COCO_17))
+                    poses[model].append(skeletons[model].convert(output["relative"][0], COCO_17) / 1000)
+    last = slice(-len(crops), None)
+    seen = {name: np.stack(values[last]) for name, values in points.items()}
+    bodies = {name: np.stack(values[last]) for name, values in poses.items()}
+    torso = np.ptp(truth2d[:, _TORSO], axis=1).max(axis=1)
+    medians = {name: float(np.median(values[3:])) for name, values in seconds.items()}
+    return {
+        "crops": len(crops),
+        "threads": _THREADS,
+        "ms_per_person": {name: spread(values[3:]) for name, values in seconds.items()},
+        "times_faster_than_mediapipe": {model: round(medians["mediapipe"] / medians[model], 2) for model in MODELS},
+        "agreement_with_mediapipe_pck_0.2": {
+            model: _pck(seen[model], seen["mediapipe"], torso) for model in MODELS
+        },
+        "against_truth": {
+            name: {
+                "pck_0.2_torso_12_joints": _pck(seen[name][:, BODY], truth2d[:, BODY], torso),
+                "median_px_12_joints": _rounded(np.median(np.linalg.norm(seen[name] - truth2d, axis=-1)[:, BODY])),
+                "mpjpe_mm_root_aligned_12_joints": _rounded(
+                    1000 * root_aligned(bodies[name], truth3d)[:, BODY].mean()
+                ),
+                "mpjpe_mm_procrustes_12_joints": _rounded(
+                    1000 * procrustes(bodies[name][:, BODY], truth3d[:, BODY]).mean()
+                ),
+            }
+            for name in seen
+        },
+        "note": "MediaPipe's 2D joints are half of what the truth was triangulated from, so its 2D score is flattered.",
+    }  # fmt: skip
+
+
+def _crops() -> tuple[npt.NDArray[np.float32], Floats, Floats, Floats]:
+    """The man in all views: (N, 3, 256, 256) crops, (N, 3, 3) intrinsics and the truth: (N, 17, 2) px, (N, 17, 3) m.
+
+    The boxes are the truth's, so that nobody's detector has a say.
+    """
+    crops, intrinsics, points, joints = [], [], [], []
+    for name in VIEWS:
+        view = footage(name)
+        for frame in range(0, len(view.images), _STEP):
+            crop = look_at(view.camera, view.box(frame), 256, 1.25)
+            batch = np.zeros((1, 3, 256, 256), np.float32)
+            sample(view.images[frame], view.camera, [crop], batch)
+            seen = view.truth.joints3d[frame] @ crop.rotation.T
+            crops.append(batch[0])
+            intrinsics.append(crop.K.astype(np.float32))
+            points.append((seen @ crop.K.T)[:, :2] / seen[:, 2:])
+            joints.append(seen)
+    return np.stack(crops), np.stack(intrinsics), np.stack(points), np.stack(joints)
+
+
+def _whole_images(frames: int = 100) -> dict[str, Any]:
+    """MediaPipe's own solution beside ours, turn by turn, on 1280x720 images with one person."""
+    mediapipe_side.install_for_solutions()
+    video = one_person_video(frames)
+    streams = {model: StreamEstimator(PoseEstimator(model, threads=_THREADS)) for model in MODELS}
+    seconds: dict[str, list[float]] = {name: [] for name in (*MODELS, "mediapipe")}
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "images.npy"
+        np.save(file, np.stack(video)[..., ::-1])
+        with mediapipe_side.Worker("solutions", str(file)) as worker:
+            for number, image in enumerate(video):
+                answer = worker(number)
+                seconds["mediapipe"].append(answer["seconds"])
+                missed += not answer["found"]
+                for model, stream in streams.items():
+                    start = time.perf_counter()
+                    stream(image, ROBOT_CAMERA, number / 30)
+                    seconds[model].append(time.perf_counter() - start)
+    return {
+        "frames": frames,
+        "ms_per_frame": {name: spread(values[5:]) for name, values in seconds.items()},
+        "frames_per_second": {name: round(1 / float(np.mean(values[5:])), 1) for name, values in seconds.items()},
+        "mediapipe_missed": missed,
+    }
+
+
+def _pck(points: Floats, others: Floats, torso: Floats) -> float:
+    """Share of joints within a fifth of the torso's size of each other."""
+    return round(float((np.linalg.norm(points - others, axis=-1) < 0.2 * torso[:, None]).mean()), 3)
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), 1)
