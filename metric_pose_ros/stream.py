@@ -68,8 +68,9 @@ class StreamEstimator:
         detection_interval: the detector looks at every so-many-th frame, at every second one while somebody is
             lost, and at every one while nobody is tracked. A
             detector of several parts, as for near and far, is asked one part at a time after the first frame.
-        background_detection: let the detector look on a thread of its own, so that no frame waits for it. What it finds
-            comes in a few frames later, and depends on timing; without it, equal frames give equal people.
+        background_detection: while somebody is tracked, let the detector look on a thread of its own, so that no frame
+            waits for it. What it finds comes in a few frames later, and depends on timing; without it, equal frames
+            give equal people.
         tracker: names and smooths people.
 
     Attributes:
@@ -143,13 +144,14 @@ class StreamEstimator:
         self._since_detection += 1
         lost = any(self._is_lost(track) for track, _ in expected) and self._since_detection >= 2
         due = self._since_detection >= self.detection_interval or lost or not expected
-        if self._worker is None:
+        # With nobody to follow there is nothing else to do, so whoever comes in is found in this very frame.
+        if self._worker is None or (self._pending is None and not expected):
             if not due:
                 return _Found([], {})
             self._since_detection = 0
             return self._compare(next(self._turns)(image), expected)
         found = _Found([], {})
-        if self._pending is not None and self._pending.detections.done():
+        if self._pending is not None and (self._pending.detections.done() or not expected):
             pending, self._pending = self._pending, None
             found = self._compare(pending.detections.result(), pending.expected)
         if self._pending is None and due:

@@ -207,36 +207,45 @@ def test_equal_frames_give_equal_people(pose_model):
     assert np.array_equal(runs[0], runs[1])
 
 
-def test_in_the_background_no_frame_waits_for_the_detector(pose_model):
+def test_in_the_background_no_frame_waits_for_the_detector_while_somebody_is_followed(pose_model):
     may_look, looking = threading.Event(), threading.Event()
+    looks = []
 
     def slow(image):
-        looking.set()
-        assert may_look.wait(10)
-        return [Detection(BOX, 0.8)]
+        looks.append(image)
+        if len(looks) > 1:
+            looking.set()
+            assert may_look.wait(10)
+        return [Detection(BOX, 0.8)] if len(looks) == 1 else [Detection(BOX, 0.8), Detection(OTHER, 0.8)]
 
-    stream = stream_with(pose_model, slow, background_detection=True)
+    stream = stream_with(pose_model, slow, background_detection=True, detection_interval=2)
     try:
-        for frame in range(5):
-            assert stream(IMAGE, CAMERA, frame * FRAME_S) == []
+        assert [person.id for person in stream(IMAGE, CAMERA, 0.0)] == ["p1"], "the first frame waits"
+        for frame in range(1, 10):
+            assert [person.id for person in stream(IMAGE, CAMERA, frame * FRAME_S)] == ["p1"]
         assert looking.wait(10)
         may_look.set()
-        frame = 5
-        while not (people := stream(IMAGE, CAMERA, frame * FRAME_S)):
+        frame = 10
+        while len(people := stream(IMAGE, CAMERA, frame * FRAME_S)) < 2:
             frame += 1
             threading.Event().wait(0.01)
             assert frame < 500
-        assert people[0].id == "p1"
+        assert [person.id for person in people] == ["p1", "p2"]
     finally:
         may_look.set()
         stream.close()
 
 
 def test_an_error_of_the_background_detector_is_not_swallowed(pose_model):
-    def broken(image):
-        raise RuntimeError("lens cap on")
+    looks = []
 
-    stream = stream_with(pose_model, broken, background_detection=True)
+    def breaking(image):
+        looks.append(image)
+        if len(looks) > 1:
+            raise RuntimeError("lens cap on")
+        return [Detection(BOX, 0.8)]
+
+    stream = stream_with(pose_model, breaking, background_detection=True)
 
     def watch():
         for frame in range(200):

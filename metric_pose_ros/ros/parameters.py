@@ -23,10 +23,10 @@ class Settings:
     engine: str = _parameter("auto", "What runs the networks: auto, onnxruntime or onnxruntime_cuda.")
     detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
     detection_interval: int = _parameter(
-        5, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
+        8, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
     )
     background_detection: bool = _parameter(
-        False, "Let the detector look on a thread of its own, so that no frame waits for it."
+        True, "While somebody is tracked, the detector looks on a thread of its own, so that no frame waits for it."
     )
     threads: int = _parameter(2, "CPU threads for each network and for OpenCV.", 1, 64)
     mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
