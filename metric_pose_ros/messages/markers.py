@@ -31,7 +31,7 @@ class Look:
         lifetime: seconds after which a viewer drops a marker that nobody updated; 0 keeps it for ever.
     """
 
-    min_confidence: float = 0.3
+    min_confidence: float = 0.1
     bone_width: float = 0.03
     joint_size: float = 0.06
     label_height: float = 0.15

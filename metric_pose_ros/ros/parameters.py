@@ -32,7 +32,7 @@ class Settings:
     mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
     most_people: int = _parameter(16, "Of more detections, so many best ones are looked at.", 1, 100)
     min_confidence: float = _parameter(
-        0.3, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
+        0.1, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
     )
     marker_lifetime: float = _parameter(
         1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
