@@ -90,22 +90,30 @@ def _ros(result: dict[str, Any]) -> list[str]:
 
 
 def _mediapipe(result: dict[str, Any]) -> list[str]:
-    networks, whole = result["networks"], result["whole images"]
-    rows = []
-    for name, truth in networks["against_truth"].items():
-        rows.append(
-            [
-                name, _pair(networks["ms_per_person"][name]),
-                networks["times_faster_than_mediapipe"].get(name, 1.0),
-                networks["agreement_with_mediapipe_pck_0.2"].get(name, "-"), *truth.values(),
-                whole["frames_per_second"][name],
-            ]
-        )  # fmt: skip
-    header = [
-        "network", "ms per person", "times faster", "agrees with MediaPipe (PCK@0.2)", "PCK@0.2 of truth", "px off",
-        "MPJPE mm", "Procrustes mm", "whole images, frames/s",
-    ]  # fmt: skip
-    return [*_table(header, rows), "", networks["note"]]
+    whole, networks = result["whole images"], list(result["networks"].values())
+    times = []
+    for network in networks:
+        for name, spread in network["ms_per_person"].items():
+            faster = network["times_faster_than_mediapipe"].get(name)
+            ratio = f"{faster['best']:.2f} / {faster['median']:.2f}" if faster else "-"
+            times.append([name, network["threads"], network["best_ms_per_person"][name], _pair(spread), ratio])
+    right = [
+        [name, networks[0]["agreement_with_mediapipe_pck_0.2"].get(name, "-"), *truth.values()]
+        for name, truth in networks[0]["against_truth"].items()
+    ]
+    images = [[name, _pair(spread), whole["frames_per_second"][name]] for name, spread in whole["ms_per_frame"].items()]
+    return [
+        *_table(["network", "threads", "best ms", "median / p95 ms", "times faster: best / median"], times),
+        "",
+        *_table(
+            ["network", "agrees with MediaPipe (PCK@0.2)", "PCK@0.2 of truth", "px off", "MPJPE mm", "Procrustes mm"],
+            right,
+        ),
+        "",
+        networks[0]["note"],
+        "",
+        *_table(["whole 1280x720 images, detection and tracking included", "ms", "frames/s"], images),
+    ]
 
 
 def _pair(spread: dict[str, float]) -> str:
