@@ -52,17 +52,19 @@ def open_stream(settings: Settings) -> StreamEstimator:
         FileNotFoundError: if a model does not exist.
         ValueError: if a model or a parameter cannot be used.
     """
+    # Two networks at work on the same core make each other wait at every layer, so a detector in the background gets a
+    # thread of its own and the pose network the others.
+    beside = settings.background_detection
     estimator = PoseEstimator(
         model=settings.model,
         engine=settings.engine,
         detector=settings.detector,
-        threads=settings.threads,
+        threads=max(settings.threads - 1, 1) if beside else settings.threads,
         mirror=settings.mirror,
         most_people=settings.most_people,
-        # Beside a network that works on every frame, a second thread of the detector's would only make both wait.
-        detector_threads=1 if settings.background_detection else None,
+        detector_threads=1 if beside else None,
     )
-    return StreamEstimator(estimator, settings.detection_interval, settings.background_detection)
+    return StreamEstimator(estimator, settings.detection_interval, beside)
 
 
 class MetricPoseNode(LifecycleNode):

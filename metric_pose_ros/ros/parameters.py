@@ -28,7 +28,7 @@ class Settings:
     background_detection: bool = _parameter(
         True, "While somebody is tracked, the detector looks on a thread of its own, so that no frame waits for it."
     )
-    threads: int = _parameter(2, "CPU threads for each network and for OpenCV.", 1, 64)
+    threads: int = _parameter(2, "CPU threads; a detector in the background takes one of them.", 1, 64)
     mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
     most_people: int = _parameter(16, "Of more detections, so many best ones are looked at.", 1, 100)
     min_confidence: float = _parameter(
