@@ -23,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from training.data.features import FeatureCache
-from training.evaluation.calibration import fit_std
+from training.evaluation.calibration import fit_size, fit_std
 from training.evaluation.synthetic import centred
 from training.fit import load_model, predict_rows
 from training.model_file import METADATA_KEY, PoseFile
@@ -152,11 +152,15 @@ def sha256(path: Path) -> str:
 
 
 def calibrate(model: PoseModel, cache: FeatureCache) -> None:
-    """Sets the model's uncertainty so that it fits the errors on a split, normally validation."""
+    """Sets the model's size and its uncertainty so that they fit the errors on a split, normally validation."""
     rows = np.arange(len(cache))
     found = predict_rows(model.head, cache, rows)
-    errors = centred(found["relative"].astype(float)) - centred(cache.labels["joints_mm"].astype(float))
+    truth = cache.labels["joints_mm"].astype(float)
+    whole = np.asarray((cache.labels["visibility"] > 0).all(axis=1))
+    size = fit_size(found["absolute"], truth, whole, model.skeleton)
+    errors = centred(found["relative"].astype(float) * size) - centred(truth)
     scale, floor = fit_std(errors, found["spread"].astype(float))
+    model.size.fill_(size)
     model.std_scale.copy_(torch.from_numpy(scale))
     model.std_floor_mm.copy_(torch.from_numpy(floor))
 

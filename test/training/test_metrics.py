@@ -6,7 +6,7 @@ from scipy.spatial import procrustes
 from scipy.spatial.transform import Rotation
 
 from metric_pose_ros.skeleton import BODY_30
-from training.evaluation.calibration import fit_std
+from training.evaluation.calibration import fit_size, fit_std
 from training.evaluation.metrics import (
     joint_errors,
     procrustes_aligned,
@@ -82,3 +82,22 @@ def test_calibration_finds_how_errors_grow_with_spread():
     found_scale, found_floor = fit_std(errors, spread)
     found = np.sqrt((found_scale * spread) ** 2 + found_floor**2)
     assert found == pytest.approx(np.sqrt((scale * spread) ** 2 + floor**2), rel=0.08)
+
+
+def test_size_is_set_by_grown_ups_seen_whole():
+    random = np.random.default_rng(6)
+    truth = np.zeros((60, 30, 3))
+    truth[:, :, 2] = random.uniform(2000, 9000, (60, 1))
+    spine = BODY_30.indices(
+        ("left_ankle", "left_knee", "left_hip", "pelvis", "spine1", "spine2", "spine3", "neck", "head")
+    )
+    truth[:, spine, 1] = np.linspace(0, -1500, 9)
+    truth[:, BODY_30.indices(("head_top",)), 1] = -1750
+    truth[40:, :, :2] *= 0.6  # children
+    factors = np.where(np.arange(60) < 40, 1.05, 0.8)
+    factors[:15] = 3.0  # cut off by the crop
+    absolute = truth / factors[:, None, None]
+    whole = np.arange(60) >= 15
+    assert fit_size(absolute, truth, whole, BODY_30) == pytest.approx(1.05)
+    assert fit_size(absolute, truth, np.zeros(60, bool), BODY_30) == 1
+    assert fit_size(absolute / 2, truth, whole, BODY_30) == pytest.approx(1.1)

@@ -40,12 +40,15 @@ class PoseModel(nn.Module):
         skeleton: name of a skeleton in metric_pose_ros.skeleton.
     """
 
+    size: Tensor
     std_scale: Tensor
     std_floor_mm: Tensor
 
     def __init__(self, trunk: BlazePose, head: MetrabsHead, skeleton: str) -> None:
         super().__init__()
         self.trunk, self.head, self.skeleton = trunk, head, SKELETONS[skeleton]
+        # The calibration is made when a model is exported; until then it changes nothing.
+        self.register_buffer("size", torch.ones(()), persistent=False)
         self.register_buffer("std_scale", torch.ones(head.joints, 3))
         self.register_buffer("std_floor_mm", torch.zeros(head.joints, 3))
 
@@ -61,9 +64,10 @@ class PoseModel(nn.Module):
     def finish(self, output: HeadOutput, intrinsics: Tensor) -> PoseOutput:
         """Places what the head said and states its uncertainty."""
         geometry = self.head.geometry
-        absolute = place(output.joints2d, output.relative, intrinsics, geometry.crop_side, geometry.stride)
+        relative = output.relative * self.size
+        absolute = place(output.joints2d, relative, intrinsics, geometry.crop_side, geometry.stride)
         std = ((self.std_scale * output.spread) ** 2 + self.std_floor_mm**2).sqrt()
-        return PoseOutput(output.joints2d, output.relative, absolute, std)
+        return PoseOutput(output.joints2d, relative, absolute, std)
 
 
 def build_trunk(config: dict[str, Any], trunks: str | None) -> BlazePose:
