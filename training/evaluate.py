@@ -1,7 +1,7 @@
 """``python -m training evaluate MODEL``: measures an exported model or a checkpoint with the synthetic protocol.
 
 An exported model runs in ONNX Runtime, so the numbers are those of the file that a robot loads. With ``--card`` they
-are written into the model card beside it.
+are written into the model card beside it. A checkpoint is not calibrated yet: sizes and uncertainty are as trained.
 """
 
 from __future__ import annotations
