@@ -111,8 +111,8 @@ def draw(path: Path, markers: Mapping[float, Any], camera: Camera, up: Floats | 
     turn = upwards(up, [joints for person in people for joints in person.joints.values()])
     people = [_turned(person, turn) for person in people]
     clouds = [joints for person in people for joints in person.joints.values()]
-    # Feet that nobody is sure of are not drawn, so most frames end higher; a few bad ones end lower.
-    ground = float(np.percentile([cloud[:, 2].min() for cloud in clouds], 15)) - _FOOT_M if clouds else -1.5
+    # Feet that nobody is sure of are not drawn, so many frames end higher; a few bad ones end lower.
+    ground = float(np.percentile([cloud[:, 2].min() for cloud in clouds], 30)) - _FOOT_M if clouds else -1.5
     everything = np.concatenate([np.zeros((1, 3)), *clouds])
     low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
     middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, ground + 0.8])

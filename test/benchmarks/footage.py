@@ -95,9 +95,14 @@ def alone(view: Footage, frame: int, distance_m: float, column: float = 0.5) -> 
     sharp = cv2.warpAffine(sharp, move, (width, height), flags=flags)
     room = cv2.GaussianBlur(cv2.resize(view.images[frame], (64, 36), interpolation=cv2.INTER_AREA), (0, 0), 4)
     image = cv2.resize(room, (width, height), interpolation=cv2.INTER_CUBIC)
-    grown = view.box(frame, 0.15).reshape(2, 2) * scale + shift
-    left, top = np.clip(np.floor(grown[0]), 0, [width, height]).astype(int)
-    right, bottom = np.clip(np.ceil(grown[1]), 0, [width, height]).astype(int)
-    image[top:bottom, left:right] = sharp[top:bottom, left:right]
+    # What is between and close around his joints, with a soft edge.
+    joints = view.truth2d[frame] * scale + shift
+    reach = 0.09 * float(np.ptp(joints[:, 1]))
+    mask = np.zeros((height, width), np.float32)
+    hull = np.asarray(cv2.convexHull(joints.astype(np.float32)), np.int32)
+    cv2.fillConvexPoly(mask, hull, 1.0)
+    cv2.polylines(mask, [hull], True, 1.0, max(round(2 * reach), 1))
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.2 * reach, 0.5)), np.float32)[..., None]
+    image = np.asarray(image * (1 - mask) + sharp * mask).round().astype(np.uint8)
     box = np.concatenate([low, high]) * scale + np.tile(shift, 2)
     return np.asarray(image, np.uint8), np.clip(box, 0, np.tile([width, height], 2))

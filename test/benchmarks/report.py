@@ -65,7 +65,9 @@ def _detectors(result: dict[str, Any]) -> list[str]:
         [name, *(row["found"][distance] for distance in distances), row["boxes_elsewhere"], row["ms_median"]]
         for name, row in result.items()
     ]
-    return _table(["detector", *distances, "boxes elsewhere", "ms"], rows)
+    header = ["detector", *distances, "boxes elsewhere", "ms"]
+    note = "Boxes elsewhere may be right: in some cuts a part of the second person can be seen."
+    return [*_table(header, rows), "", note]
 
 
 def _speed(result: dict[str, Any]) -> list[str]:
