@@ -16,6 +16,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Empty
 from tf2_msgs.msg import TFMessage
@@ -66,7 +67,8 @@ class Recorder:
         self._arrivals: queue.SimpleQueue[tuple[str, Any, int] | None] = queue.SimpleQueue()
 
     def __enter__(self) -> Recorder:
-        rclpy.init()
+        # Ctrl+C must reach the demo, which ends everything in order; rclpy's handler would pull the graph away first.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node("recorder")
         kinds = {
             IMAGE: (Image, self._on_image, _IMAGE_QOS),
