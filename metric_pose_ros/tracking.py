@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from metric_pose_ros.body_size import BodySize
 from metric_pose_ros.detection import overlap
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
@@ -63,8 +64,11 @@ class Track:
     """One person over frames.
 
     Attributes:
-        person: as last seen, unsmoothed.
+        person: as last seen, unsmoothed, in the size of the frames so far.
         seen_s: stamp of that.
+        where: smooths the pelvis.
+        shape: smooths the joints about it.
+        size: keeps the body's size.
         velocity: (3,) m/s of the pelvis.
         hits: frames in which the person was seen.
         id: ``p1``, ``p2``, ...; empty until the track is trusted.
@@ -75,6 +79,7 @@ class Track:
     seen_s: float
     where: OneEuroFilter
     shape: OneEuroFilter
+    size: BodySize = field(default_factory=BodySize)
     velocity: Floats = field(default_factory=lambda: np.zeros(3))
     hits: int = 0
     id: str = ""
@@ -192,6 +197,7 @@ class Tracker:
 
     def _advance(self, track: Track, person: Person, stamp_s: float, apart: bool) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
+        person = track.size(person)
         pelvis = track.where(person.position, seconds)
         # The pose and its place move differently: a person who stands still may wave.
         joints = pelvis + track.shape(person.joints3d - person.position, seconds)
