@@ -47,7 +47,9 @@ def test_joints_that_nobody_knows_are_left_out():
 def test_people_outside_the_image_do_no_harm():
     person = standing()
     for shift in (1e7, -1e7):
-        draw(IMAGE, [replace(person, joints2d=person.joints2d + shift)])
+        drawn = draw(IMAGE, [replace(person, joints2d=person.joints2d + shift)])
+        assert drawn.shape == IMAGE.shape
+        assert drawn.dtype == IMAGE.dtype
 
 
 def test_the_label_stays_inside_the_image():

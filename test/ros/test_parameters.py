@@ -78,4 +78,5 @@ def test_the_node_refuses_to_start_with_a_value_out_of_range_and_names_it() -> N
 
 def test_the_node_takes_the_configuration_file() -> None:
     with Running.people_in_the_image("--ros-args", "--params-file", str(CONFIGURATION)) as running:
-        running.wait_for_log("active: listening to /image")
+        assert "active: listening to /image" in running.wait_for_log("active: listening to /image")
+        assert "Traceback" not in running.log
