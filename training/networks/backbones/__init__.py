@@ -1,0 +1,1 @@
+"""Backbones: crops in, feature maps out; one file a family."""
