@@ -91,7 +91,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Measures a model and prints the table."""
     predict, skeleton = open_model(arguments.model, arguments.threads)
     problems = Problems()
-    samples = list(read_samples(shard_paths(arguments.shards, arguments.split), len(skeleton), problems))
+    samples = list(read_samples(shard_paths(arguments.shards, arguments.split), problems))
     if arguments.limit and len(samples) > arguments.limit:
         samples = [samples[i] for i in np.linspace(0, len(samples) - 1, arguments.limit).astype(int)]
     if not samples:

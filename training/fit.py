@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from training.configuration import load_configuration
 from training.data.features import FeatureCache
+from training.devices import Fabric
 from training.evaluation.synthetic import Scores, score
 from training.losses import LossWeights, Target, pose_losses
 from training.networks.metrabs import MetrabsHead

@@ -8,13 +8,13 @@ import onnx
 import pytest
 import torch
 import yaml
-from lightning.fabric import Fabric
 
 from metric_pose_ros.skeleton import BODY_30
 from test.training.shard_samples import sample_files, write_shard
 from training import evaluate, export, fit
 from training.data import features
 from training.data.features import FeatureCache
+from training.devices import Fabric
 from training.model_file import PoseFile
 
 TAPS = ("p16", "r8")

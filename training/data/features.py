@@ -68,11 +68,7 @@ def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, 
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    samples = [
-        changed
-        for sample in read_samples([path], len(skeleton), problems)
-        for changed in _copies(sample, skeleton, copies)
-    ]
+    samples = [changed for sample in read_samples([path], problems) for changed in _copies(sample, skeleton, copies)]
     stored: dict[str, npt.NDArray[np.float16]] = {}
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
