@@ -2,7 +2,7 @@
 
 A joint has one of our own names (`metric_pose_ros.skeleton`) where it is the same point of the body to a few
 centimetres, because joints of different skeletons are matched by name. Where a data set means something else it has a
-name of its own: MPI-INF-3DHP's spine is divided otherwise than SMPL's, and MPII's thorax and upper neck are marked on the
+name of its own: MPI-INF-3DHP's spine is divided otherwise than SMPL's, MPII's thorax and upper neck are marked on the
 skin. Human3.6M, COCO and 3DPW speak ``h36m_17``, ``coco_17`` and ``smpl_24``; MuCo-3DHP speaks ``mpi_inf_3dhp_28``.
 """
 
