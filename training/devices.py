@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Lightning imports torchvision, which needs this one before it.
+import training.networks.backbones.torchvision_operators  # noqa: F401
+
 # isort: split
 from lightning.fabric import Fabric
 
