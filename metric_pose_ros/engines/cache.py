@@ -171,6 +171,9 @@ class EngineCache:
         return self._times().get(_slot(key))
 
     def _build(self, path: Path, key: EngineKey, build: Callable[[], bytes]) -> bytes:
+        # Under this engine's lock nobody else writes it: what is there cannot be used, or was left by a process that died.
+        for left in [path, *self.folder.glob(f"{path.name}.*.partial")]:
+            left.unlink(missing_ok=True)
         before = self.seconds_before(key)
         logger.warning(
             "building the engine of %s for %s with %s%s; %s",
@@ -180,9 +183,6 @@ class EngineCache:
             self._why(key),
             f"it took {before:.0f} s before" if before else "this takes minutes on a small GPU, and happens once",
         )
-        # Under this engine's lock nobody else writes it: what is there was left by a process that died.
-        for left in self.folder.glob(f"{path.name}.*.partial"):
-            left.unlink(missing_ok=True)
         start = time.monotonic()
         engine = build()
         seconds = time.monotonic() - start
