@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.data.shard_writer import jpeg, npz, write_tar
 from training.synthesis.assets import SPLITS
 from training.synthesis.scene import Sample
-
-JPEG_QUALITY = 94
 
 
 @dataclass(frozen=True)
@@ -55,33 +53,19 @@ def plan_shards(out: Path, split: str, count: int, shard_size: int, seed: int) -
 
 def write_shard(plan: ShardPlan, samples: Iterable[Sample]) -> None:
     """Writes a shard; its name appears only once it is complete."""
-    plan.path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = plan.path.with_name(f".{plan.path.name}.{os.getpid()}.part")
-    try:
-        with tarfile.open(unfinished, "w") as archive:
-            for number, sample in enumerate(samples):
-                key = f"{plan.split}_{plan.number:06d}_{number:05d}"
-                for ending, payload in encode(sample).items():
-                    entry = tarfile.TarInfo(f"{key}.{ending}")
-                    entry.size = len(payload)
-                    archive.addfile(entry, io.BytesIO(payload))
-        unfinished.rename(plan.path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    prefix = f"{plan.split}_{plan.number:06d}"
+    write_tar(plan.path, ((f"{prefix}_{number:05d}", encode(sample)) for number, sample in enumerate(samples)))
 
 
 def encode(sample: Sample) -> dict[str, bytes]:
     """File ending -> content of one sample: jpg, npz (labels) and json (about)."""
-    picture = cv2.imencode(".jpg", sample.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    labels = io.BytesIO()
-    np.savez(
-        labels,
+    labels = npz(
         joints_mm=sample.joints_mm,
         joints_px=sample.joints_px,
         intrinsics=sample.intrinsics,
         visibility=sample.visibility,
     )
-    return {"jpg": picture.tobytes(), "npz": labels.getvalue(), "json": json.dumps(sample.about).encode()}
+    return {"jpg": jpeg(sample.image), "npz": labels, "json": json.dumps(sample.about).encode()}
 
 
 def decode(files: dict[str, bytes]) -> Sample:
