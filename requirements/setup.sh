@@ -9,7 +9,7 @@ state=$venv/setup
 
 case ${1:-} in
     demo) steps="runtime ros tf2_msgs demo package" ;;
-    test) steps="runtime ros tf2_msgs demo package test training" ;;
+    test) steps="runtime ros tf2_msgs demo package test test_messages training" ;;
     *)
         echo "usage: setup.sh demo|test, not '${1:-}'" >&2
         exit 2
@@ -24,7 +24,7 @@ if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
     variant=_sourced_ros
     constraints=$here/runtime_sourced_ros.txt
     # ROS itself and tf2_msgs are there already; what training needs wants a NumPy that ROS' compiled messages cannot have.
-    steps=$(echo "$steps" | sed -e 's/ ros tf2_msgs / /' -e 's/ training//')
+    steps=$(echo "$steps" | sed -e 's/ ros tf2_msgs / /' -e 's/ test_messages//' -e 's/ training//')
 fi
 
 # The requirements of a step.
@@ -35,7 +35,11 @@ requirements() {
 # What a step depends on; its hash is the step's stamp.
 sources() {
     case $1 in
-        tf2_msgs) echo "$here/ros.txt $here/tf2_msgs.sh" ;;
+        tf2_msgs) echo "$here/ros.txt $here/tf2_msgs.sh $here/message_package.sh" ;;
+        test_messages)
+            echo "$here/ros.txt $here/test_messages.sh $here/message_package.sh"
+            find "$root/test/messages/definitions" -name '*.msg' | sort
+            ;;
         package) echo "$root/setup.py $root/setup.cfg $root/package.xml" ;;
         *) requirements "$1" ;;
     esac
@@ -79,7 +83,7 @@ install_requirements() {
 
 do_step() {
     case $1 in
-        tf2_msgs) "$here/tf2_msgs.sh" "$venv" ;;
+        tf2_msgs | test_messages) "$here/$1.sh" "$venv" ;;
         package) "$venv/bin/python" -m pip install --no-deps --no-build-isolation -e "$root" ;;
         *) install_requirements "$1" ;;
     esac
@@ -90,6 +94,7 @@ describe() {
         runtime) echo "NumPy, OpenCV, ONNX Runtime" ;;
         ros) echo "ROS 2 Jazzy" ;;
         tf2_msgs) echo "building tf2_msgs" ;;
+        test_messages) echo "building messages for the tests" ;;
         demo) echo "what the demo draws and records with" ;;
         package) echo "metric_pose_ros itself" ;;
         test) echo "test tools" ;;
