@@ -24,7 +24,7 @@ from torch import Tensor
 
 from training.data.features import FeatureCache
 from training.evaluation.calibration import fit_size, fit_std
-from training.evaluation.synthetic import centred
+from training.evaluation.metrics import centred
 from training.fit import load_model, predict_rows
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.blazepose import crops_to_try

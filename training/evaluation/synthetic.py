@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from metric_pose_ros.skeleton import H36M_17, Skeleton
 from training.evaluation.metrics import (
+    centred,
     joint_errors,
+    pck,
     procrustes_aligned,
     root_aligned,
     root_distance_errors,
-    share_within,
 )
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -71,15 +72,10 @@ def score(found: Arrays, truth: Arrays, skeleton: Skeleton) -> Scores:
         pa_mpjpe=float(joint_errors(procrustes_aligned(absolute, true), true).mean()),
         a_mpjpe=float(joint_errors(absolute, true).mean()),
         root_percent=float(np.median(root_distance_errors(absolute, true)) * 100),
-        pck150=100 * share_within(aligned),
+        pck150=100 * pck(aligned),
         px=float(px.mean()),
         within_one_std=float((np.abs(off) <= found["std"]).mean() * 100),
     )
-
-
-def centred(poses: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Poses (N, J, 3) with the mean of their joints at the origin: what `relative` and `std` are about."""
-    return poses - poses.mean(axis=1, keepdims=True)
 
 
 def score_groups(found: Arrays, truth: Arrays, facts: list[dict[str, Any]], skeleton: Skeleton) -> dict[str, Scores]:
