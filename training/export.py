@@ -27,9 +27,8 @@ from training.evaluation.calibration import fit_size, fit_std
 from training.evaluation.metrics import centred
 from training.fit import load_model, predict_rows
 from training.model_file import METADATA_KEY, PoseFile
-from training.networks.blazepose import crops_to_try
 from training.networks.pose_model import PoseModel, PoseOutput
-from training.tracing import trace
+from training.tracing import crops_to_try, trace
 
 VERSION = "0.1.0"
 SMALLEST_FP16_WEIGHT = 256

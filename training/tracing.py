@@ -6,6 +6,7 @@ import io
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def trace(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], opset: int = 18) -> bytes:
@@ -31,3 +32,10 @@ def trace(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]
         dynamo=False,
     )
     return target.getvalue()
+
+
+def crops_to_try(count: int, seed: int = 0, side: int = 256) -> Tensor:
+    """(count, 3, side, side) smooth random images in 0..1, for tests and checks that need an input but no picture."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 16, 16, generator=generator)
+    return functional.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 1)

@@ -14,8 +14,8 @@ import torch
 from onnx import helper
 
 from training.model_file import cpu_session
-from training.networks.blazepose import BlazePose
-from training.networks.blazepose_weights import fetch_trunks, load_blazepose
+from training.networks.backbones.blazepose import BlazePose
+from training.networks.backbones.blazepose_weights import fetch_trunks, load_blazepose
 
 REFERENCE = Path(__file__).with_name("mediapipe_heatmaps.npz")
 MODELS = Path(__file__).parents[2] / "models"
@@ -40,10 +40,11 @@ def test_taps_have_the_stated_sizes_alone_and_together(variant, sizes):
     trunk = BlazePose(variant, tuple(sizes)).eval()
     with torch.no_grad():
         together = trunk(picture())
+        assert trunk.channels == {tap: channels for tap, (channels, _) in sizes.items()}
+        assert trunk.strides == {tap: 256 // side for tap, (_, side) in sizes.items()}
         for tap, (channels, side) in sizes.items():
             assert together[tap].shape == (1, channels, side, side)
-            assert trunk.channels[tap] == channels
-            trunk.taps = (tap,)
+            trunk.select((tap,))
             assert torch.equal(trunk(picture())[tap], together[tap])
 
 

@@ -1,92 +1,64 @@
-"""Losses: zero at the truth, the right size beside it, and alive without 3D truth."""
+"""The parts of the losses: the right size, and blind where nothing is known."""
 
 import pytest
 import torch
 
-from training.losses import LossWeights, Target, pose_losses
-from training.networks.metrabs import HeadOutput, HeatmapGeometry
-from training.networks.placement import project
-
-GEOMETRY = HeatmapGeometry()
-WEIGHTS = LossWeights()
+from training.data.batch import Target
+from training.losses import image_only_loss, masked_mean, relative_loss, seen_with_and_without_3d
 
 
-def example(count: int = 6, joints: int = 30) -> tuple[HeadOutput, Target]:
-    """A perfect output and its target: people 4 m away, all joints in the crop."""
+def target(joints: int = 5) -> Target:
+    """Four people: the first two with 3D truth, the last without anything."""
     generator = torch.Generator().manual_seed(0)
-    joints_mm = torch.rand(count, joints, 3, generator=generator) * 1500 - 750
-    joints_mm[..., 2] += 4000
-    intrinsics = torch.tensor([[280.0, 0, 127.5], [0, 280.0, 127.5], [0, 0, 1]]).repeat(count, 1, 1)
-    joints_px = project(joints_mm, intrinsics)
-    relative = joints_mm - torch.tensor([5.0, 6.0, 4100.0])
-    output = HeadOutput(joints_px.clone(), relative, torch.ones_like(relative))
-    known = torch.ones(count, joints, dtype=torch.bool)
-    return output, Target(joints_mm, joints_px, intrinsics, known, torch.ones(count, dtype=torch.bool))
-
-
-def losses_of(output: HeadOutput, target: Target, with_absolute: bool = True) -> dict[str, torch.Tensor]:
-    mix = torch.full((len(target.has_3d), 1, 1), 0.3)
-    return pose_losses(output, target, GEOMETRY, WEIGHTS, mix, with_absolute)
-
-
-def test_the_truth_costs_nothing():
-    assert losses_of(*example())["total"] < 1e-3
-
-
-def test_the_2d_loss_is_in_metres_of_the_box():
-    output, target = example()
-    off = output._replace(joints2d=output.joints2d + torch.tensor([2.56, 0.0]))
-    # 2.56 of 256 px along one of two axes, where the crop stands for 2.2 m.
-    assert losses_of(off, target)["image"] == pytest.approx(0.011, rel=1e-3)
+    joints_mm = torch.randn(4, joints, 3, generator=generator) * 400 + torch.tensor([0.0, 0.0, 4000.0])
+    joints_px = torch.rand(4, joints, 2, generator=generator) * 200 + 28
+    known_3d, known_2d = torch.ones(4, joints, dtype=torch.bool), torch.ones(4, joints, dtype=torch.bool)
+    known_3d[2:], known_2d[3:] = False, False
+    return Target(joints_mm, joints_px, torch.eye(3).repeat(4, 1, 1), known_3d, known_2d)
 
 
 def test_the_relative_loss_ignores_translation_but_not_shape():
-    output, target = example()
-    moved = output._replace(relative=output.relative + 500)
-    assert losses_of(moved, target)["relative"] < 1e-5
-    scaled = output._replace(relative=output.relative * 1.1)
-    centred = target.joints_mm - target.joints_mm.mean(dim=1, keepdim=True)
-    assert losses_of(scaled, target)["relative"] == pytest.approx(0.1 * float(centred.abs().mean()) / 1000, rel=1e-3)
+    truth = target()
+    assert relative_loss(truth.joints_mm + torch.tensor([500.0, -20.0, 7.0]), truth) < 1e-5
+    true = truth.joints_mm[:2]
+    size = float((true - true.mean(dim=1, keepdim=True)).abs().mean()) / 1000
+    assert float(relative_loss(truth.joints_mm * 1.1, truth)) == pytest.approx(0.1 * size, rel=1e-3)
 
 
-def test_a_person_predicted_too_small_is_placed_too_near_and_pays_for_it():
-    output, target = example()
-    scaled = output._replace(relative=output.relative * 0.9)
-    losses = losses_of(scaled, target)
-    sideways, down, away = target.joints_mm.abs().mean(dim=(0, 1)) / 1000
-    assert float(losses["absolute"]) == pytest.approx(0.1 * float(2 * sideways + 2 * down + away) / 3, rel=0.1)
-    assert losses_of(scaled, target, with_absolute=False)["absolute"] == 0
-    assert losses["projection"] < 1e-3
+def test_poses_are_compared_about_the_joints_that_an_example_knows():
+    truth = target()
+    known = truth.known_3d.clone()
+    known[:, 3:] = False
+    relative = truth.joints_mm + 100
+    relative[:, 3:] += 1000  # joints of another skeleton, that nobody labelled
+    partly = Target(truth.joints_mm, truth.joints_px, truth.intrinsics, known, truth.known_2d)
+    assert relative_loss(relative, partly) < 1e-5
+    assert relative_loss(relative, truth) > 0.1
 
 
-def test_joints_outside_the_crop_are_left_out_of_the_2d_loss():
-    output, target = example()
-    known = target.known.clone()
-    known[:, :10] = False
-    wrong = output._replace(joints2d=torch.where(known[..., None], output.joints2d, output.joints2d + 30))
-    hidden = Target(target.joints_mm, target.joints_px, target.intrinsics, known, target.has_3d)
-    assert losses_of(wrong, hidden)["image"] < 1e-6
+def test_joints_at_the_border_cannot_be_pointed_at():
+    truth = target()
+    truth.joints_px[0, 0] = torch.tensor([11.9, 100.0])  # three quarters of a cell of 16 px are 12
+    truth.joints_px[0, 1] = torch.tensor([12.0, 100.0])
+    with_3d, only_2d = seen_with_and_without_3d(truth, side=256, stride=16)
+    assert with_3d[0].tolist() == [False, True, True, True, True]
+    assert with_3d.sum(dim=1).tolist() == [4, 5, 0, 0]
+    assert only_2d.sum(dim=1).tolist() == [0, 0, 5, 0]
 
 
-def test_examples_without_3d_teach_through_their_2d_joints_only():
-    output, target = example()
-    no_3d = Target(torch.full_like(target.joints_mm, 1e6), target.joints_px, target.intrinsics, target.known,
-                   torch.zeros_like(target.has_3d))  # fmt: skip
-    relative = output.relative.clone().requires_grad_()
-    losses = losses_of(output._replace(relative=relative, joints2d=output.joints2d + 10), no_3d)
-    assert losses["relative"] == losses["image"] == losses["projection"] == losses["absolute"] == 0
-    losses["total"].backward()
-    assert relative.grad is not None
-    assert relative.grad[..., :2].abs().sum() > 0
-    assert relative.grad[..., 2].abs().sum() == 0
+def test_a_pose_without_3d_is_compared_up_to_position_and_size():
+    truth = target()
+    seen = truth.known_2d & ~truth.known_3d
+    relative = torch.cat([truth.joints_px * 7 - 900, truth.joints_mm[..., 2:]], dim=-1)
+    assert image_only_loss(relative, truth, seen, 0.01) < 1e-4
+    relative[2, 0, 0] += 7 * 50
+    assert image_only_loss(relative, truth, seen, 0.01) > 0.05
 
 
-def test_wild_outputs_give_finite_gradients():
-    _, target = example()
-    generator = torch.Generator().manual_seed(1)
-    joints2d = torch.full_like(target.joints_px, 127.5).requires_grad_()  # all rays coincide
-    relative = (torch.randn(target.joints_mm.shape, generator=generator) * 1000).requires_grad_()
-    losses_of(HeadOutput(joints2d, relative, torch.ones_like(relative)), target)["total"].backward()
-    for leaf in (joints2d, relative):
-        assert leaf.grad is not None
-        assert torch.isfinite(leaf.grad).all()
+def test_the_mean_of_nothing_is_zero_and_has_a_gradient():
+    values = torch.tensor([1.0, float("nan")], requires_grad=True)
+    loss = masked_mean(values, torch.zeros(2, dtype=torch.bool))
+    loss.backward()
+    assert loss == 0
+    assert values.grad is not None
+    assert values.grad.tolist() == [0, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from metric_pose_ros.geometry import placement as reference
-from training.networks.placement import FARTHEST_MM, NEAREST_MM, place, project
+from training.networks.placement import FARTHEST_MM, NEAREST_MM, place, project, weak_perspective
 
 
 def people(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,6 +37,20 @@ def test_noisy_input_is_placed_as_the_reference_does():
     found = place(joints2d, relative, intrinsics, side=256, stride=16).numpy()
     expected = reference.place(joints2d.numpy(), relative.numpy(), intrinsics.numpy(), 256, 16)
     assert np.abs(found - expected).max() < 0.05
+
+
+def test_weak_perspective_is_exact_for_flat_people_that_face_the_camera():
+    absolute, intrinsics = people(20, seed=3)
+    absolute[..., 2] = absolute[:, :1, 2]
+    found = place(project(absolute, intrinsics), absolute - 77.0, intrinsics, 256, 16, translation=weak_perspective)
+    assert (found - absolute).abs().max() < 1.0
+
+
+def test_weak_perspective_is_near_for_others():
+    absolute, intrinsics = people(40, seed=4)
+    found = place(project(absolute, intrinsics), absolute + 55.0, intrinsics, 256, 16, translation=weak_perspective)
+    off = (found - absolute).mean(dim=1)[:, 2] / absolute.mean(dim=1)[:, 2]
+    assert 0.001 < off.abs().max() < 0.15
 
 
 def test_a_pose_does_not_depend_on_its_batch_mates():

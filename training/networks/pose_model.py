@@ -1,22 +1,27 @@
-"""The model a robot gets: trunk, head, calibrated uncertainty and placement in one module."""
+"""The model a robot gets: backbone, neck and head in one module, and the calibration of its size and uncertainty."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import copy
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from metric_pose_ros.skeleton import SKELETONS
-from training.networks.blazepose import BlazePose
-from training.networks.blazepose_weights import FILES, load_blazepose
-from training.networks.metrabs import HeadOutput, HeatmapGeometry, MetrabsHead
-from training.networks.placement import place
+from training.data.batch import Batch
+from training.joint_space import JointSpace
+from training.networks.backbones.backbone import Backbone
+from training.networks.backbones.build import build_backbone
+from training.networks.heads.build import build_head
+from training.networks.heads.head import Head, Pose
+from training.networks.neck import LastMap, Neck
+
+CROP_SIDE = 256
+BOX_SIZE_MM = 2200.0
 
 
 class PoseOutput(NamedTuple):
-    """The outputs of an exported model, in its order.
+    """The outputs of an exported model, in its order; what the head cannot say is None and not in the file.
 
     Attributes:
         joints2d: (N, J, 2) px in the crop.
@@ -25,9 +30,9 @@ class PoseOutput(NamedTuple):
         std: (N, J, 3) mm, one standard deviation of `relative` about its true value, per axis.
     """
 
-    joints2d: Tensor
+    joints2d: Tensor | None
     relative: Tensor
-    absolute: Tensor
+    absolute: Tensor | None
     std: Tensor
 
 
@@ -35,22 +40,38 @@ class PoseModel(nn.Module):
     """Crops and their cameras in, people in millimetres out.
 
     Args:
-        trunk: gives named feature maps.
-        head: reads them.
-        skeleton: name of a skeleton in metric_pose_ros.skeleton.
+        backbone: gives named feature maps.
+        neck: makes one map of them.
+        head: reads it.
+        space: the joints, in the order of the outputs.
+        crop_side: px of the crops.
+
+    Attributes:
+        stride: px of the crop per cell of the head's heatmaps.
+        size: what poses are multiplied by; 1 until the model is calibrated.
+        std_scale: (J, 3) factors of the heatmaps' spread; 1 until then.
+        std_floor_mm: (J, 3) what is added to it in squares; 0 until then.
     """
 
     size: Tensor
     std_scale: Tensor
     std_floor_mm: Tensor
 
-    def __init__(self, trunk: BlazePose, head: MetrabsHead, skeleton: str) -> None:
+    def __init__(self, backbone: Backbone, neck: LastMap | Neck, head: Head, space: JointSpace, crop_side: int) -> None:
         super().__init__()
-        self.trunk, self.head, self.skeleton = trunk, head, SKELETONS[skeleton]
-        # The calibration is made when a model is exported; until then it changes nothing.
+        self.backbone, self.neck, self.head = backbone, neck, head
+        self.space, self.crop_side, self.stride = space, crop_side, head.geometry.stride
         self.register_buffer("size", torch.ones(()), persistent=False)
-        self.register_buffer("std_scale", torch.ones(head.joints, 3))
-        self.register_buffer("std_floor_mm", torch.zeros(head.joints, 3))
+        self.register_buffer("std_scale", torch.ones(len(space), 3))
+        self.register_buffer("std_floor_mm", torch.zeros(len(space), 3))
+
+    def features(self, crops: Tensor) -> dict[str, Tensor]:
+        """The backbone's maps of crops (N, 3, S, S) RGB in 0..1, by name."""
+        return self.backbone(crops)
+
+    def read(self, features: dict[str, Tensor]) -> Any:
+        """The head's reading of the backbone's maps."""
+        return self.head(self.neck(features))
 
     def forward(self, crops: Tensor, intrinsics: Tensor) -> PoseOutput:
         """Runs everything.
@@ -59,41 +80,70 @@ class PoseModel(nn.Module):
             crops: (N, 3, S, S) RGB in 0..1.
             intrinsics: (N, 3, 3) of the crop cameras.
         """
-        return self.finish(self.head(self.trunk(crops)), intrinsics)
+        return self.output(self._place(self.read(self.features(crops)), intrinsics))
 
-    def finish(self, output: HeadOutput, intrinsics: Tensor) -> PoseOutput:
-        """Places what the head said and states its uncertainty."""
-        geometry = self.head.geometry
-        relative = output.relative * self.size
-        absolute = place(output.joints2d, relative, intrinsics, geometry.crop_side, geometry.stride)
-        std = ((self.std_scale * output.spread) ** 2 + self.std_floor_mm**2).sqrt()
-        return PoseOutput(output.joints2d, relative, absolute, std)
+    def output(self, pose: Pose) -> PoseOutput:
+        """States a pose's uncertainty."""
+        std = ((self.std_scale * pose.spread) ** 2 + self.std_floor_mm**2).sqrt()
+        return PoseOutput(pose.joints2d, pose.relative, pose.absolute, std)
+
+    def pose(self, batch: Batch) -> Pose:
+        """What the model makes of a batch of crops, or of a backbone's maps of them."""
+        return self._place(self.read(self._maps(batch)), batch.target.intrinsics)
+
+    def losses(self, batch: Batch, progress: float, draw: Tensor) -> dict[str, Tensor]:
+        """The head's losses on a batch and their weighted sum ``total``; arguments as in `Head.losses`."""
+        return self.head.losses(self.read(self._maps(batch)), batch.target, progress, draw)
+
+    def fold(self) -> PoseModel:
+        """A copy in evaluation mode whose batch normalisations are folded into the convolutions beside them."""
+        folded = copy.deepcopy(self).eval()
+        folded.neck = self.neck.fold()
+        return folded
+
+    def _maps(self, batch: Batch) -> dict[str, Tensor]:
+        if batch.features is not None:
+            return batch.features
+        if batch.crops is None:
+            raise ValueError("a batch has neither crops nor features")
+        return self.features(batch.crops)
+
+    def _place(self, reading: Any, intrinsics: Tensor) -> Pose:
+        pose = self.head.place(reading, intrinsics)
+        # A pose that grows about the camera looks the same: the factor moves people without moving their image.
+        absolute = None if pose.absolute is None else pose.absolute * self.size
+        return pose._replace(relative=pose.relative * self.size, absolute=absolute)
 
 
-def build_trunk(config: dict[str, Any], trunks: str | None) -> BlazePose:
-    """The trunk of the ``model`` section of a configuration, with MediaPipe's weights.
-
-    Args:
-        config: see `build_model`.
-        trunks: folder of MediaPipe's files; without one the weights are random, for tests and for training from
-            nothing.
-    """
-    if trunks is None:
-        return BlazePose(config["trunk"], tuple(config["taps"]))
-    return load_blazepose(Path(trunks) / FILES[config["trunk"]][0], config["trunk"], tuple(config["taps"]))
-
-
-def build_model(config: dict[str, Any], trunks: str | None = None) -> PoseModel:
+def build_model(config: dict[str, Any], with_weights: bool = True) -> PoseModel:
     """Builds a model as the ``model`` section of a configuration says.
 
     Args:
-        config: ``{trunk: heavy|full, taps: [...], skeleton: body_30, width: 256, blocks: 3}`` and, if other than 8 and
-            2200, ``depth`` and ``box_size_mm``.
-        trunks: see `build_trunk`.
+        config: ``backbone`` (see `build_backbone`), ``head`` (see `build_head`), ``skeletons`` (see `JointSpace`) and,
+            if wanted, ``neck: {width, blocks}``, without which the head reads the backbone's last map, ``crop_side``
+            and ``box_size_mm``.
+        with_weights: whether to read files of weights that the configuration names.
+
+    Raises:
+        ValueError: for something that does not exist or does not fit.
     """
-    trunk = build_trunk(config, trunks)
-    geometry = HeatmapGeometry(depth=config.get("depth", 8), box_size_mm=config.get("box_size_mm", 2200.0))
-    channels = {tap: trunk.channels[tap] for tap in trunk.taps}
-    joints = len(SKELETONS[config["skeleton"]])
-    head = MetrabsHead(channels, joints, config["width"], config["blocks"], geometry)
-    return PoseModel(trunk, head, config["skeleton"])
+    sections = ("backbone", "head", "skeletons")
+    missing = [section for section in sections if section not in config]
+    unknown = sorted(set(config) - {*sections, "neck", "crop_side", "box_size_mm"})
+    if missing or unknown:
+        raise ValueError(
+            f"the model section lacks {', '.join(missing) or 'nothing'} and has the unknown "
+            f"{', '.join(unknown) or 'nothing'}; it consists of {', '.join(sections)} and, optionally, neck, "
+            "crop_side, box_size_mm"
+        )
+    space = JointSpace.from_names(list(config["skeletons"]))
+    crop_side = int(config.get("crop_side", CROP_SIDE))
+    backbone = build_backbone(config["backbone"], with_weights)
+    neck: LastMap | Neck
+    if config.get("neck"):
+        neck = Neck(backbone.channels, backbone.strides, **config["neck"])
+    else:
+        neck = LastMap(backbone.channels, backbone.strides)
+    box_size_mm = float(config.get("box_size_mm", BOX_SIZE_MM))
+    head = build_head(config["head"], neck.channels, neck.stride, space, crop_side, box_size_mm)
+    return PoseModel(backbone, neck, head, space, crop_side)

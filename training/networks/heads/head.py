@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from training.data.batch import Target
+from training.networks.heads.heatmaps import HeatmapGeometry
 
 
 class Pose(NamedTuple):
@@ -33,9 +34,11 @@ class Head(nn.Module):
 
     Attributes:
         joints: J.
+        geometry: where the cells of its heatmaps lie.
     """
 
     joints: int
+    geometry: HeatmapGeometry
 
     def forward(self, features: Tensor) -> Any:
         """(N, C, H, W) to the head's own reading: a NamedTuple of tensors, float32 whatever the features' precision."""

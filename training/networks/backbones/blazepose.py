@@ -17,8 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.networks.backbones.backbone import Backbone
+
 LANDMARKS = 39
 PYRAMID_CHANNELS = 48
+STRIDES = {"c16": 16, "p16": 16, "r16": 16, "r8": 32, "heatmaps": 4, "h16": 16}
+"""Px of the crop per cell of each tap."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ class PooledHeatmaps(nn.Module):
         return functional.conv2d(logits.sigmoid(), self.kernel, stride=4, groups=LANDMARKS)
 
 
-class BlazePose(nn.Module):
+class BlazePose(Backbone):
     """The trunk: crops in, named feature maps out.
 
     Taps, with channels (full / heavy) and side:
@@ -178,6 +182,10 @@ class BlazePose(nn.Module):
         ``r8``: what the landmark regression of MediaPipe starts from, 8 x 8 (288).
         ``heatmaps``: logits of MediaPipe's 39 landmarks, 64 x 64.
         ``h16``: those heatmaps brought to 16 x 16 by `PooledHeatmaps` (117).
+
+    Attributes:
+        available: channels of all taps by name.
+        taps: those that `forward` gives.
 
     Args:
         variant: ``full`` or ``heavy``.
@@ -193,7 +201,7 @@ class BlazePose(nn.Module):
             raise ValueError(f"there is no BlazePose trunk {variant!r}; there are {', '.join(SPECS)}")
         spec = SPECS[variant]
         self.variant = variant
-        self.channels = {
+        self.available = {
             "c16": spec.stages[2][-1][1],
             "p16": PYRAMID_CHANNELS,
             "r8": REFINED_CHANNELS[2],
@@ -201,11 +209,8 @@ class BlazePose(nn.Module):
             "h16": 3 * LANDMARKS,
         }
         if spec.refined:
-            self.channels["r16"] = REFINED_CHANNELS[1]
-        unknown = sorted(set(taps) - set(self.channels))
-        if unknown:
-            raise ValueError(f"the {variant} trunk has no tap {', '.join(unknown)}; it has {', '.join(self.channels)}")
-        self.taps = tuple(taps)
+            self.available["r16"] = REFINED_CHANNELS[1]
+        self.select(taps)
 
         self.stem = convolution(3, spec.stem[0], 3, stride=2)
         self.stem_depthwise = convolution(spec.stem[0], spec.stem[0], 3, groups=spec.stem[0])
@@ -247,12 +252,25 @@ class BlazePose(nn.Module):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
+    def select(self, taps: tuple[str, ...]) -> None:
+        """Chooses which maps `forward` gives.
+
+        Raises:
+            ValueError: for a tap that this trunk has not, or for none.
+        """
+        unknown = sorted(set(taps) - set(self.available))
+        if unknown or not taps:
+            named = ", ".join(unknown) or "given: it needs at least one"
+            raise ValueError(f"the {self.variant} trunk has no tap {named}; it has {', '.join(self.available)}")
+        self.taps = tuple(taps)
+        self.channels = {tap: self.available[tap] for tap in taps}
+        self.strides = {tap: STRIDES[tap] for tap in taps}
+
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         """Runs the trunk.
 
         The order of the calls below is the order of the operations in MediaPipe's file, which is how the weights find
-        their
-        places: see blazepose_weights.
+        their places: see blazepose_weights.
 
         Args:
             crops: (N, 3, 256, 256) RGB in 0..1.
@@ -300,10 +318,3 @@ class BlazePose(nn.Module):
 
     def _needs(self, *taps: str) -> bool:
         return bool(set(taps) & set(self.taps))
-
-
-def crops_to_try(count: int, seed: int = 0) -> Tensor:
-    """(count, 3, 256, 256) smooth random images in 0..1, for tests and checks that need an input but no picture."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 16, 16, generator=generator)
-    return functional.interpolate(coarse, (256, 256), mode="bicubic").clamp(0, 1)

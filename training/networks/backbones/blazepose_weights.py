@@ -19,7 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from training.networks.blazepose import BlazePose, crops_to_try
+from training.networks.backbones.blazepose import BlazePose
+from training.tracing import crops_to_try
 
 PACKAGE_URL = "https://registry.npmjs.org/@mediapipe/pose/-/pose-0.5.1675469404.tgz"
 FILES = {
@@ -59,7 +60,7 @@ def load_blazepose(path: Path, variant: str, taps: tuple[str, ...]) -> BlazePose
             module.weight.copy_(torch.from_numpy(weight))
             assert module.bias is not None
             module.bias.copy_(torch.from_numpy(bias))
-    trunk.taps = tuple(BlazePose(variant, taps).taps)
+    trunk.select(taps)
     return trunk
 
 

@@ -1,0 +1,52 @@
+"""Backbones by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from training.networks.backbones.backbone import Backbone
+from training.networks.backbones.blazepose import BlazePose
+from training.networks.backbones.blazepose_weights import FILES, load_blazepose
+
+
+def _blazepose(variant: str) -> Callable[..., Backbone]:
+    def build(weights: str | None = None, taps: tuple[str, ...] = ("c16",)) -> Backbone:
+        if weights is None:
+            return BlazePose(variant, tuple(taps))
+        return load_blazepose(Path(weights) / FILES[variant][0], variant, tuple(taps))
+
+    return build
+
+
+BACKBONES: dict[str, Callable[..., Backbone]] = {
+    "blazepose_heavy": _blazepose("heavy"),
+    "blazepose_full": _blazepose("full"),
+}
+"""Each takes where its weights are, or None for random ones, and its own options."""
+
+
+def build_backbone(config: dict[str, Any], with_weights: bool = True) -> Backbone:
+    """The backbone of the ``model`` section of a configuration.
+
+    Args:
+        config: ``{name: blazepose_heavy, weights: ..., ...}``; without ``weights`` they are random; beside them stand
+            the backbone's own options.
+        with_weights: whether to read them; a checkpoint brings its own.
+
+    Raises:
+        ValueError: for a backbone or an option that does not exist.
+    """
+    options = dict(config)
+    name = options.pop("name", None)
+    if name not in BACKBONES:
+        raise ValueError(f"there is no backbone {name!r}; there are {', '.join(BACKBONES)}")
+    own = list(inspect.signature(BACKBONES[name]).parameters)
+    unknown = sorted(set(options) - set(own))
+    if unknown:
+        raise ValueError(f"the backbone {name} has no option {', '.join(unknown)}; it has {', '.join(own)}")
+    if not with_weights:
+        options.pop("weights", None)
+    return BACKBONES[name](**options)
