@@ -6,7 +6,6 @@ import pytest
 
 from metric_pose_ros.skeleton import BODY_30, COCO_17
 from test.training.shard_samples import sample_files, write_shard
-from training.data.augmentation import change_colours, mirror
 from training.data.shards import Problems, decode, read_samples, shard_paths
 
 
@@ -97,24 +96,3 @@ def test_a_truncated_shard_costs_its_end_only(tmp_path):
 def test_a_folder_without_shards_says_how_to_make_some(tmp_path):
     with pytest.raises(FileNotFoundError, match="training synthesize"):
         shard_paths(tmp_path, "train")
-
-
-def test_a_mirrored_sample_still_projects_onto_itself(tmp_path):
-    path = write_shard(tmp_path / "train-000000.tar", {"one": sample_files(3)})
-    sample = next(read_samples([path], Problems()))
-    mirrored = mirror(sample, BODY_30)
-    projected = mirrored.joints_mm @ mirrored.intrinsics.T
-    assert projected[:, :2] / projected[:, 2:] == pytest.approx(mirrored.joints_px, abs=0.01)
-    left, right = BODY_30.indices(("left_knee", "right_knee"))
-    assert mirrored.joints_px[left, 0] == pytest.approx(255 - sample.joints_px[right, 0], abs=1e-3)
-    again = mirror(mirrored, BODY_30)
-    assert np.array_equal(again.image, sample.image)
-    assert again.joints_mm == pytest.approx(sample.joints_mm)
-
-
-def test_colours_change_and_stay_colours():
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    changed = change_colours(image, np.random.default_rng(1))
-    assert changed.dtype == np.uint8
-    assert changed.shape == image.shape
-    assert np.abs(changed.astype(int) - image).mean() > 3

@@ -24,7 +24,8 @@ from rich.progress import track
 
 from metric_pose_ros.skeleton import SKELETONS, Skeleton
 from training.configuration import load_configuration
-from training.data.augmentation import change_colours, mirror
+from training.data.augmentation import change_colours
+from training.data.cropping import mirror
 from training.data.shards import Problems, Sample, read_samples, shard_paths
 from training.model_file import cpu_session
 from training.networks.blazepose import BlazePose, crops_to_try
@@ -68,7 +69,7 @@ def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, 
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    samples = [changed for sample in read_samples([path], problems) for changed in _copies(sample, skeleton, copies)]
+    samples = [changed for sample in read_samples([path], problems) for changed in _copies(sample, copies)]
     stored: dict[str, npt.NDArray[np.float16]] = {}
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
@@ -85,13 +86,13 @@ def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, 
     return len(samples)
 
 
-def _copies(sample: Sample, skeleton: Skeleton, copies: int) -> list[Sample]:
+def _copies(sample: Sample, copies: int) -> list[Sample]:
     made = [sample]
     for number in range(1, copies):
         seed = hashlib.sha256(f"{sample.key} {number}".encode()).digest()[:8]
         random = np.random.default_rng(int.from_bytes(seed, "little"))
         coloured = replace(sample, image=change_colours(sample.image, random))
-        made.append(mirror(coloured, skeleton) if number % 2 else coloured)
+        made.append(mirror(coloured) if number % 2 else coloured)
     return made
 
 
