@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from metric_pose_ros.geometry.placement import inside_view
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.plausibility import bones_are_possible, enough_is_certain, fills_its_box, without_duplicates
-from metric_pose_ros.pose_network import PoseNetwork
+from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
 from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.views import average, looks
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -31,16 +32,21 @@ class PoseEstimator:
     """Finds everyone in an image and says where they are, in metres.
 
     Args:
-        model: a pose model: ``heavy``, ``fast``, a shipped name or a path.
-        engine: one of `metric_pose_ros.engines.ENGINES`.
+        model: a pose model: ``heavy``, ``fast``, a shipped name or a path; or a network that runs already.
+        engine: one of `metric_pose_ros.engines.ENGINES`; of no meaning for a network that runs already.
         detector: ``movenet``, ``nanodet``, a path to a detector file, your own `Detector`, or None where boxes always
             come from outside.
         threads: at most so many CPU threads for each network.
         mirror: average over each crop and its mirror image; slower, slightly better.
         most_people: crops of one batch; with more boxes, the best-scored are taken.
         detector_threads: at most so many for the detector alone, which should be 1 where it works in the background.
+        views: average over so many looks at each person, turned, zoomed and mirrored; 5 as in MeTRAbs. So many times
+            slower.
+        only_plausible: drop poses that cannot be a person's, and the same person found twice. Without it every box
+            gives a person, in the boxes' order, however wrong; NaN where the network said so.
 
     Attributes:
+        model: the model's file; None for a network that was given.
         timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
         description: what runs the network, on what, and why.
 
@@ -51,24 +57,32 @@ class PoseEstimator:
 
     def __init__(
         self,
-        model: str | Path = "metric_pose_heavy",
+        model: str | Path | PoseNetwork = "metric_pose_heavy",
         engine: str = "auto",
         detector: str | Detector | None = "movenet",
         threads: int = 2,
         mirror: bool = False,
         most_people: int = 16,
         detector_threads: int | None = None,
+        views: int = 1,
+        only_plausible: bool = True,
     ) -> None:
-        self.model = ModelFile.open(model)
-        self.info = self.model.pose_info()
-        running = open_engine(self.model, engine, threads)
-        self.description = f"{self.info.name} {self.info.version}: {running.description}"
+        self.model: ModelFile | None = None
+        if isinstance(model, PoseNetwork):
+            self._network = model
+        else:
+            self.model = ModelFile.open(model)
+            info = self.model.pose_info()
+            self._network = PoseNetwork(open_engine(self.model, engine, threads), info)
+        self.info = self._network.info
+        self.description = self._network.description
         if isinstance(detector, str):
             detector = open_detector(detector, threads if detector_threads is None else detector_threads)
         self.detector = detector
         self.timings: dict[str, float] = {}
-        self._network = PoseNetwork(running, self.info, mirror)
+        self._views = looks(views, mirror)
         self._most_people = most_people
+        self._only_plausible = only_plausible
         self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
 
     @classmethod
@@ -94,7 +108,7 @@ class PoseEstimator:
         check_image(image_bgr, camera)
         detections = self.detect(image_bgr)
         seconds = self.timings["detection"]
-        people = self._people(image_bgr, camera, detections)
+        (people,) = self._people([(image_bgr, camera, detections)])
         self.timings["detection"] = seconds
         return people
 
@@ -132,37 +146,100 @@ class PoseEstimator:
         """
         check_image(image_bgr, camera)
         self.timings["detection"] = 0.0
-        return self._people(image_bgr, camera, _checked_boxes(boxes, scores, camera))
+        (people,) = self._people([(image_bgr, camera, _checked_boxes(boxes, scores, camera))])
+        return people
 
-    def _people(self, image: Image, camera: Camera, detections: list[Detection]) -> list[Person]:
-        best = sorted(detections, key=lambda detection: -detection.score)[: self._most_people]
+    def estimate_many(self, frames: Sequence[tuple[Image, Camera, npt.ArrayLike]]) -> list[list[Person]]:
+        """Places the people in boxes of several images, of one camera or of many, with all crops in one batch.
+
+        Args:
+            frames: image, camera and boxes of each, as in `estimate`.
+
+        Returns:
+            the people of each image.
+
+        Raises:
+            ValueError: as `estimate`.
+        """
+        checked = []
+        for image_bgr, camera, boxes in frames:
+            check_image(image_bgr, camera)
+            checked.append((image_bgr, camera, _checked_boxes(boxes, None, camera)))
+        self.timings["detection"] = 0.0
+        return self._people(checked)
+
+    def _people(self, frames: list[tuple[Image, Camera, list[Detection]]]) -> list[list[Person]]:
+        best = [
+            sorted(detections, key=lambda detection: -detection.score)[: self._most_people]
+            for _, _, detections in frames
+        ]
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
-        if not best:
-            return []
+        if not any(best):
+            return [[] for _ in frames]
         with self._timed("crop"):
-            crops = [look_at(camera, detection.box, self.info.crop_side, self.info.crop_scale) for detection in best]
-            if len(self._batch) < len(crops):
-                self._batch = np.zeros((len(crops), *self._batch.shape[1:]), np.float32)
-            batch = self._batch[: len(crops)]
-            sample(image, camera, crops, batch)
+            crops, batch = self._look(frames, best)
         with self._timed("network"):
-            poses = self._network(batch, np.stack([crop.K for crop in crops]))
+            poses = self._poses(batch, [crop for found in crops for crop in found])
         with self._timed("placement"):
-            found = [
-                person
-                for detection, crop, joints2d, absolute, std, confidence in zip(
-                    best, crops, poses.joints2d, poses.absolute / 1000, poses.std / 1000, poses.confidence, strict=True
-                )
-                if (person := self._person(detection, camera, crop, joints2d, absolute, std, confidence)) is not None
-            ]
-            if len(found) < 2:
-                return found
-            kept = without_duplicates(
-                np.stack([person.joints3d for person in found]),
-                np.stack([person.joints2d for person in found]),
-                np.array([person.score * person.confidence.mean() for person in found]),
+            people: list[list[Person]] = []
+            start = 0
+            for (_, camera, _), detections, looked in zip(frames, best, crops, strict=True):
+                mine = poses.part(start, start + len(looked))
+                start += len(looked)
+                people.append(self._placed(camera, detections, looked, mine))
+            return people
+
+    def _look(
+        self, frames: list[tuple[Image, Camera, list[Detection]]], best: list[list[Detection]]
+    ) -> tuple[list[list[Crop]], npt.NDArray[np.float32]]:
+        """The crop of each detection of each frame, and the pixels of all looks at all crops, in a row."""
+        side, views = self.info.crop_side, self._views
+        count = sum(len(detections) for detections in best) * len(views)
+        if len(self._batch) < count:
+            self._batch = np.zeros((count, *self._batch.shape[1:]), np.float32)
+        crops, start = [], 0
+        for (image, camera, _), detections in zip(frames, best, strict=True):
+            looked = [look_at(camera, detection.box, side, self.info.crop_scale) for detection in detections]
+            turned = [view.turn(crop) for crop in looked for view in views]
+            sample(image, camera, turned, self._batch[start : start + len(turned)])
+            crops.append(looked)
+            start += len(turned)
+        for number in range(count):
+            views[number % len(views)].show(self._batch[number])
+        return crops, self._batch[:count]
+
+    def _poses(self, batch: npt.NDArray[np.float32], crops: list[Crop]) -> PoseBatch:
+        """One pose per crop, in its frame."""
+        views = self._views
+        poses = self._network(batch, np.stack([view.turn(crop).K for crop in crops for view in views]))
+        if len(views) == 1:
+            return poses
+        intrinsics = np.stack([crop.K for crop in crops])
+        return average(poses, views, intrinsics, self.skeleton, self.info.crop_side, self.info.stride)
+
+    def _placed(self, camera: Camera, detections: list[Detection], crops: list[Crop], poses: PoseBatch) -> list[Person]:
+        """The people of one frame, in its camera's frame."""
+        found = [
+            person
+            for detection, crop, joints2d, absolute, std, confidence in zip(
+                detections,
+                crops,
+                poses.joints2d,
+                poses.absolute / 1000,
+                poses.std / 1000,
+                poses.confidence,
+                strict=True,
             )
-            return [found[index] for index in kept]
+            if (person := self._person(detection, camera, crop, joints2d, absolute, std, confidence)) is not None
+        ]
+        if len(found) < 2 or not self._only_plausible:
+            return found
+        kept = without_duplicates(
+            np.stack([person.joints3d for person in found]),
+            np.stack([person.joints2d for person in found]),
+            np.array([person.score * person.confidence.mean() for person in found]),
+        )
+        return [found[index] for index in kept]
 
     def _person(
         self,
@@ -176,7 +253,7 @@ class PoseEstimator:
     ) -> Person | None:
         """The person of one crop, in the camera's frame; None if this cannot be a person."""
         finite = np.isfinite(crop_joints3d).all() and np.isfinite(crop_joints2d).all() and np.isfinite(crop_std).all()
-        if not finite or crop_joints3d[:, 2].min() < _NEAREST_M:
+        if self._only_plausible and (not finite or crop_joints3d[:, 2].min() < _NEAREST_M):
             return None
         joints3d = crop.to_camera_frame(crop_joints3d)
         # Inside the crop the 2D head is the sharper witness; what lies beyond its border follows the 3D pose.
@@ -191,7 +268,7 @@ class PoseEstimator:
             and enough_is_certain(std)
             and fills_its_box(joints2d, detection.box)
         )
-        if not plausible:
+        if self._only_plausible and not plausible:
             return None
         return Person(
             joints3d=joints3d,

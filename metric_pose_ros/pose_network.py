@@ -9,7 +9,6 @@ import numpy.typing as npt
 from scipy.special import gammainc
 
 from metric_pose_ros.engines import Engine
-from metric_pose_ros.geometry.placement import place
 from metric_pose_ros.models import PoseModelInfo
 
 Floats = npt.NDArray[np.floating]
@@ -39,6 +38,12 @@ class PoseBatch:
         """(N, J) probability that a joint is within `CONFIDENT_WITHIN_MM` of where it is said to be."""
         return probability_within(CONFIDENT_WITHIN_MM, self.std)
 
+    def part(self, start: int, stop: int) -> PoseBatch:
+        """Some of the crops' poses."""
+        return PoseBatch(
+            self.joints2d[start:stop], self.relative[start:stop], self.absolute[start:stop], self.std[start:stop]
+        )
+
 
 class PoseNetwork:
     """Runs a pose model on a batch of crops.
@@ -46,13 +51,12 @@ class PoseNetwork:
     Args:
         engine: that runs the model.
         info: what the model says of itself.
-        mirror: also look at each crop mirrored and average; twice the time for a few millimetres.
     """
 
-    def __init__(self, engine: Engine, info: PoseModelInfo, mirror: bool = False) -> None:
+    def __init__(self, engine: Engine, info: PoseModelInfo) -> None:
         self.info = info
+        self.description = f"{info.name} {info.version}: {engine.description}"
         self._engine = engine
-        self._mirror = mirror
 
     def __call__(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> PoseBatch:
         """Poses in crops.
@@ -61,23 +65,7 @@ class PoseNetwork:
             crops: (N, 3, S, S) RGB in 0..1.
             intrinsics: (N, 3, 3) of the crops.
         """
-        intrinsics = np.asarray(intrinsics, np.float32)
-        if not self._mirror:
-            return PoseBatch(**self._run(crops, intrinsics))
-        count = len(crops)
-        # The optical axis is the crop's centre, so a mirrored crop has the same intrinsics.
-        both = np.concatenate([crops, crops[..., ::-1]])
-        outputs = self._run(both, np.concatenate([intrinsics, intrinsics]))
-        swap = self.info.skeleton.mirror
-        side, stride = self.info.crop_side, self.info.stride
-        joints2d, relative, std = (outputs[name][:count] for name in ("joints2d", "relative", "std"))
-        seen2d, seen, seen_std = (outputs[name][count:, swap] for name in ("joints2d", "relative", "std"))
-        back2d = np.stack([side - 1 - seen2d[..., 0], seen2d[..., 1]], axis=-1)
-        back = seen * [-1, 1, 1]
-        joints2d = (joints2d + back2d) / 2
-        # Each view's own origin means nothing: compare them at their means.
-        relative = (relative - relative.mean(axis=1, keepdims=True) + back - back.mean(axis=1, keepdims=True)) / 2
-        return PoseBatch(joints2d, relative, place(joints2d, relative, intrinsics, side, stride), (std + seen_std) / 2)
+        return PoseBatch(**self._run(crops, np.asarray(intrinsics, np.float32)))
 
     def _run(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> dict[str, Floats]:
         outputs = self._engine.run(crops=crops, intrinsics=intrinsics)

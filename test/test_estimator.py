@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from metric_pose_ros import Camera, Detection, PoseEstimator
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.models import ModelFile
+from metric_pose_ros.pose_network import PoseNetwork
 from test.fake_models import STANDING_MM, save_detector, save_pose_model
 
 K = np.array([[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]])
@@ -130,6 +133,47 @@ def test_what_cannot_be_a_person_is_dropped(tmp_path, broken):
         pose = np.random.default_rng(0).normal(0, 1500, pose.shape).astype(np.float32)
     path = save_pose_model(tmp_path / "pose.onnx", pose_mm=pose)
     assert PoseEstimator(model=path, detector=None, threads=1).estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)]) == []
+
+
+@pytest.mark.parametrize("broken", ["not a number", "behind the camera", "scattered", "unsure"])
+def test_every_box_gives_a_person_where_implausible_ones_are_wanted_too(tmp_path, broken):
+    pose, std_mm = STANDING_MM.copy(), 40.0
+    if broken == "not a number":
+        pose[7] = np.nan
+    elif broken == "behind the camera":
+        pose[7, 2] = -9000
+    elif broken == "scattered":
+        pose = np.random.default_rng(0).normal(0, 1500, pose.shape).astype(np.float32)
+    else:
+        std_mm = 900.0
+    path = save_pose_model(tmp_path / "pose.onnx", pose_mm=pose, std_mm=std_mm)
+    estimator = PoseEstimator(model=path, detector=None, threads=1, only_plausible=False)
+    boxes = [box_of_somebody(0, 4), box_of_somebody(0, 4), box_of_somebody(1, 4)]
+    assert [person.box.tolist() for person in estimator.estimate(IMAGE, CAMERA, boxes)] == [b.tolist() for b in boxes]
+
+
+def test_images_of_several_cameras_in_one_batch_give_what_each_gives_alone(estimator):
+    wide = Camera(np.array([[400.0, 0, 320], [0, 400, 180], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 360)
+    frames = [
+        (IMAGE, CAMERA, [box_of_somebody(0, 4), box_of_somebody(2, 5)]),
+        (IMAGE, CAMERA, []),
+        (IMAGE[:360, :640], wide, [box_of_somebody(-1, 4) / 2]),
+    ]
+    together = estimator.estimate_many(frames)
+    assert [len(people) for people in together] == [2, 0, 1]
+    for people, frame in zip(together, frames, strict=True):
+        for person, alone in zip(people, estimator.estimate(*frame), strict=True):
+            assert person.joints3d == pytest.approx(alone.joints3d, abs=1e-5)
+            assert person.box == pytest.approx(alone.box)
+
+
+def test_a_network_that_runs_already_can_be_given(pose_model):
+    file = ModelFile.open(pose_model)
+    network = PoseNetwork(OnnxRuntimeEngine(file.path), file.pose_info())
+    estimator = PoseEstimator(model=network, detector=None)
+    assert estimator.model is None
+    assert estimator.description.startswith("fake_pose 0.0.1: ONNX Runtime")
+    assert len(estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)])) == 1
 
 
 @pytest.mark.parametrize(

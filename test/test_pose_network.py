@@ -1,4 +1,4 @@
-"""The pose network: what comes out by name, mirrored views, and confidence against a simulation."""
+"""The pose network: what comes out by name, and confidence against a simulation."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ import scipy.stats
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.pose_network import PoseNetwork, probability_within
-from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, save_pose_model
 
 
@@ -28,26 +27,6 @@ def test_the_pose_comes_out_as_the_model_gives_it(model):
     moved = poses.absolute[1] - poses.absolute[1, 0]
     assert np.abs(moved - (STANDING_MM - STANDING_MM[0])).max() < 1e-2
     assert (poses.std == 40).all()
-
-
-def test_a_mirrored_look_at_a_symmetric_person_changes_nothing(model):
-    # The fake person is symmetric, so flipping twice (image and left/right) gives the same person.
-    plain = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info())(*crops(1))
-    mirrored = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info(), mirror=True)(*crops(1))
-    assert np.abs(mirrored.joints2d - plain.joints2d).max() < 1e-3
-    assert np.abs(mirrored.absolute - plain.absolute).max() < 0.5
-
-
-def test_a_mirrored_look_averages_what_differs(tmp_path):
-    # With one hand raised, a network that always says the same is contradicted by its mirror image: the mean is
-    # symmetric.
-    pose = STANDING_MM.copy()
-    pose[BODY_30.indices(("left_wrist",))[0], 1] -= 200
-    model = ModelFile.open(save_pose_model(tmp_path / "pose.onnx", pose_mm=pose))
-    poses = PoseNetwork(OnnxRuntimeEngine(model.path), model.pose_info(), mirror=True)(*crops(1))
-    left, right = BODY_30.indices(("left_wrist", "right_wrist"))
-    assert poses.relative[0, left, 1] == pytest.approx(poses.relative[0, right, 1], abs=1e-3)
-    assert poses.relative[0, left, 0] == pytest.approx(-poses.relative[0, right, 0], abs=1e-3)
 
 
 @pytest.mark.parametrize("std", [20.0, 60.0, 150.0, 400.0])

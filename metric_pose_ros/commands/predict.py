@@ -263,7 +263,7 @@ def _document(estimator: PoseEstimator, camera: Camera, records: list[dict[str, 
         "model": {
             "name": estimator.info.name,
             "version": estimator.info.version,
-            "sha256": estimator.model.sha256,
+            "sha256": estimator.model.sha256 if estimator.model else None,
         },
         "skeleton": {
             "name": estimator.skeleton.name,
