@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from transforms3d.quaternions import mat2quat
 
 from metric_pose_ros.messages.identity import name
+from metric_pose_ros.messages.space import quaternion, vector
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 
@@ -37,11 +37,9 @@ def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_
             continue
         origin, rotation = frame
         body = f"body_{name(person, place)}"
-        w, x, y, z = mat2quat(rotation).tolist()
-        turned = types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w)
-        transforms.append(_transform(types, header, body, origin, turned))
+        transforms.append(_transform(types, header, body, origin, quaternion(types, rotation)))
         child_header = types.make("std_msgs/msg/Header", stamp=header.stamp, frame_id=body)
-        level = types.make("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0)
+        level = quaternion(types)
         joints = (np.asarray(person.joints3d, float) - origin) @ rotation
         seen = np.isfinite(joints).all(axis=1) & (np.asarray(person.confidence) >= min_confidence)
         transforms += [
@@ -77,14 +75,9 @@ def body_frame(person: Person) -> tuple[npt.NDArray, npt.NDArray] | None:
 
 
 def _transform(types: MessageTypes, header: Any, child: str, origin: npt.NDArray, turned: Any) -> Any:
-    x, y, z = origin.tolist()
     return types.make(
         "geometry_msgs/msg/TransformStamped",
         header=header,
         child_frame_id=child,
-        transform=types.make(
-            "geometry_msgs/msg/Transform",
-            translation=types.make("geometry_msgs/msg/Vector3", x=x, y=y, z=z),
-            rotation=turned,
-        ),
+        transform=types.make("geometry_msgs/msg/Transform", translation=vector(types, origin), rotation=turned),
     )

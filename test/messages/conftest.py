@@ -1,19 +1,32 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from metric_pose_ros.messages.types import InstalledTypes, RosbagsTypes
 
 TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
+for definition in (Path(__file__).parent / "definitions").glob("*/msg/*.msg"):
+    package = definition.parts[-3]
+    TYPESTORE.register(get_types_from_msg(definition.read_text(), f"{package}/msg/{definition.stem}"))
 
 
 @pytest.fixture(params=["rclpy", "rosbags"])
 def types(request: pytest.FixtureRequest) -> InstalledTypes | RosbagsTypes:
     """Both kinds of message classes; every test runs with each."""
     return InstalledTypes() if request.param == "rclpy" else RosbagsTypes(TYPESTORE)
+
+
+@pytest.fixture
+def more_types(types: InstalledTypes | RosbagsTypes) -> InstalledTypes | RosbagsTypes:
+    """The same with people_msgs, vision_msgs and hri_msgs, which a sourced ROS may lack."""
+    if isinstance(types, InstalledTypes) and not all(map(find_spec, ("people_msgs", "vision_msgs", "hri_msgs"))):
+        pytest.skip("people_msgs, vision_msgs or hri_msgs is not installed")
+    return types
 
 
 @pytest.fixture

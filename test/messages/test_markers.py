@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from metric_pose_ros.messages.markers import (
     ADD,
+    CYLINDER,
     DELETE,
     LINE_LIST,
+    SPHERE,
     SPHERE_LIST,
     TEXT,
     Look,
@@ -115,3 +118,43 @@ def test_neighbours_in_number_differ_in_colour() -> None:
     assert apart.min() > 0.15
     assert colours.min() >= 0
     assert colours.max() <= 1
+
+
+def test_an_ellipsoid_per_joint_shows_one_standard_deviation(types: MessageTypes, header: Any) -> None:
+    person = with_confidence(standing("p3"), ["left_hand"])
+    array = PersonMarkers(types, Look(min_confidence=0.3, uncertainty=True)).update(header, [person])
+    ellipsoids = {marker.id: marker for marker in array.markers if marker.ns == "uncertainty"}
+    joint = person.skeleton.names.index
+    assert set(ellipsoids) == {300 + index for index in range(30)} - {300 + joint("left_hand")}
+    nose = ellipsoids[300 + joint("nose")]
+    assert nose.type == SPHERE
+    place = nose.pose.position
+    np.testing.assert_allclose([place.x, place.y, place.z], person.joints3d[joint("nose")])
+    # 3, 4 and 5 cm to each side.
+    np.testing.assert_allclose([nose.scale.x, nose.scale.y, nose.scale.z], [0.06, 0.08, 0.10])
+
+
+def test_the_body_is_a_cylinder_along_each_bone_with_round_ends(types: MessageTypes, header: Any) -> None:
+    person = standing("p3")
+    array = PersonMarkers(types, Look(body=True)).update(header, [person])
+    parts = [marker for marker in array.markers if marker.ns == "body"]
+    cylinders = {marker.id - 300: marker for marker in parts if marker.type == CYLINDER}
+    assert set(cylinders) == set(range(len(person.skeleton.edges)))
+    for index, (start, end) in enumerate(person.skeleton.edges):
+        turn, place, size = cylinders[index].pose.orientation, cylinders[index].pose.position, cylinders[index].scale
+        half = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).apply([0, 0, size.z / 2])
+        np.testing.assert_allclose(np.array([place.x, place.y, place.z]) - half, person.joints3d[start], atol=1e-9)
+        np.testing.assert_allclose(np.array([place.x, place.y, place.z]) + half, person.joints3d[end], atol=1e-9)
+        assert 0.05 < size.x == size.y < 0.3
+    balls = [marker for marker in parts if marker.type == SPHERE_LIST]
+    assert sum(len(marker.points) for marker in balls) == 2 * len(cylinders)
+    assert len({marker.id for marker in parts}) == len(parts)
+
+
+def test_what_is_switched_off_is_deleted(types: MessageTypes, header: Any) -> None:
+    markers = PersonMarkers(types, Look(uncertainty=True, body=True))
+    shown = keys(markers.update(header, [standing("p3")]), ADD)
+    markers.look = Look()
+    gone = keys(markers.update(header, [standing("p3")]), DELETE)
+    assert gone == {key for key in shown if key[0] in ("uncertainty", "body")}
+    assert len(gone) > 50

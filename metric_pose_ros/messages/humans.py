@@ -1,0 +1,83 @@
+"""One person's body as ROS4HRI (REP-155) has it under ``/humans/bodies/<id>/``, and the list of who is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.messages import images
+from metric_pose_ros.messages.identity import name
+from metric_pose_ros.messages.types import MessageTypes
+from metric_pose_ros.people import Person
+
+SKELETON_2D = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "left_eye", "right_eye",
+    "left_ear", "right_ear",
+)  # fmt: skip
+"""Joints of hri_msgs/Skeleton2D in its order."""
+_MARGIN = 0.08
+"""Of the person's size, added around the joints so that head, hands and feet are inside."""
+
+
+def ids(types: MessageTypes, header: Any, people: Sequence[Person]) -> Any:
+    """The IdsList for ``/humans/bodies/tracked``."""
+    names = [name(person, place) for place, person in enumerate(people)]
+    return types.make("hri_msgs/msg/IdsList", header=header, ids=names)
+
+
+def bounds(person: Person, width: int, height: int) -> npt.NDArray | None:
+    """(4,) whole px xyxy, the person's part of the image, the last ones outside; None if there is none.
+
+    Args:
+        person: whose ``joints2d`` are px of the image.
+        width: of the image, px.
+        height: of the image, px.
+    """
+    points = np.asarray(person.joints2d, float)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return None
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = _MARGIN * (high - low).max()
+    corners = np.concatenate([np.floor(low - margin), np.ceil(high + margin)])
+    corners = np.clip(corners, 0, [width, height, width, height])
+    return corners.astype(int) if (corners[2:] > corners[:2]).all() else None
+
+
+def region(types: MessageTypes, header: Any, box: npt.NDArray, score: float, width: int, height: int) -> Any:
+    """The NormalizedRegionOfInterest2D of a box as `bounds` gives it, in parts of the image's width and height."""
+    x1, y1, x2, y2 = (box / [width, height, width, height]).tolist()
+    return types.make(
+        "hri_msgs/msg/NormalizedRegionOfInterest2D", header=header, xmin=x1, ymin=y1, xmax=x2, ymax=y2, c=float(score)
+    )
+
+
+def cropped(types: MessageTypes, header: Any, box: npt.NDArray, image_bgr: images.Image) -> Any:
+    """The Image of what is inside a box as `bounds` gives it."""
+    x1, y1, x2, y2 = box.tolist()
+    return images.from_bgr(types, header, image_bgr[y1:y2, x1:x2])
+
+
+def skeleton2d(types: MessageTypes, header: Any, person: Person, width: int, height: int) -> Any:
+    """The Skeleton2D: 18 points in parts of the image's width and height.
+
+    A joint outside the image, or one that the person's skeleton does not have, is a point of confidence 0.
+    """
+    names = person.skeleton.names
+    skeleton = []
+    for joint in SKELETON_2D:
+        # Skeletons without a neck joint have it between the shoulders.
+        sources = ("left_shoulder", "right_shoulder") if joint == "neck" and joint not in names else (joint,)
+        x, y, sure = 0.0, 0.0, 0.0
+        if set(sources) <= set(names):
+            where = person.skeleton.indices(sources)
+            # The image's border is half a pixel beyond the middle of the first one.
+            place = (np.asarray(person.joints2d, float)[where].mean(axis=0) + 0.5) / [width, height]
+            if ((place >= 0) & (place <= 1)).all():
+                (x, y), sure = place.tolist(), float(np.asarray(person.confidence)[where].min())
+        skeleton.append(types.make("hri_msgs/msg/NormalizedPointOfInterest2D", x=x, y=y, c=sure))
+    return types.make("hri_msgs/msg/Skeleton2D", header=header, skeleton=skeleton)

@@ -1,0 +1,35 @@
+"""Points, vectors, rotations and poses as geometry_msgs has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+from transforms3d.quaternions import mat2quat
+
+from metric_pose_ros.messages.types import MessageTypes
+
+
+def point(types: MessageTypes, position: npt.NDArray) -> Any:
+    """The Point of (3,) metres."""
+    x, y, z = position.tolist()
+    return types.make("geometry_msgs/msg/Point", x=x, y=y, z=z)
+
+
+def vector(types: MessageTypes, values: npt.NDArray) -> Any:
+    """The Vector3 of (3,) values."""
+    x, y, z = values.tolist()
+    return types.make("geometry_msgs/msg/Vector3", x=x, y=y, z=z)
+
+
+def quaternion(types: MessageTypes, rotation: npt.NDArray | None = None) -> Any:
+    """The Quaternion of a (3, 3) rotation; none given is no rotation."""
+    w, x, y, z = (1.0, 0.0, 0.0, 0.0) if rotation is None else mat2quat(rotation).tolist()
+    return types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w)
+
+
+def pose(types: MessageTypes, position: npt.NDArray, rotation: npt.NDArray | None = None) -> Any:
+    """The Pose at (3,) metres, turned by a (3, 3) rotation."""
+    return types.make(
+        "geometry_msgs/msg/Pose", position=point(types, position), orientation=quaternion(types, rotation)
+    )
