@@ -10,6 +10,8 @@ from typing import Any
 from training.networks.backbones.backbone import Backbone
 from training.networks.backbones.blazepose import BlazePose
 from training.networks.backbones.blazepose_weights import FILES, load_blazepose
+from training.networks.backbones.efficientnetv2 import SPECS as SIZES
+from training.networks.backbones.efficientnetv2 import EfficientNetV2, load_file
 
 
 def _blazepose(variant: str) -> Callable[..., Backbone]:
@@ -21,9 +23,25 @@ def _blazepose(variant: str) -> Callable[..., Backbone]:
     return build
 
 
+def _efficientnetv2(size: str) -> Callable[..., Backbone]:
+    def build(
+        weights: str | None = None,
+        maps: tuple[str, ...] = ("c32",),
+        centered_stride: bool = True,
+        drop_depth: float = 0.2,
+    ) -> Backbone:
+        network = EfficientNetV2(size, tuple(maps), centered_stride, drop_depth)
+        if weights is not None:
+            load_file(network, Path(weights))
+        return network
+
+    return build
+
+
 BACKBONES: dict[str, Callable[..., Backbone]] = {
     "blazepose_heavy": _blazepose("heavy"),
     "blazepose_full": _blazepose("full"),
+    **{f"efficientnetv2_{size}": _efficientnetv2(size) for size in SIZES},
 }
 """Each takes where its weights are, or None for random ones, and its own options."""
 

@@ -9,12 +9,21 @@ from typing import Any
 from training.joint_space import JointSpace
 from training.networks.heads.head import Head
 from training.networks.heads.heatmaps import HeatmapGeometry
+from training.networks.heads.integral import IntegralHead
+from training.networks.heads.margipose import MargiPoseHead
 from training.networks.heads.metrabs import MetrabsHead
+from training.networks.heads.metro import MetroHead
+from training.networks.heads.pose25d import Pose25dHead
 
-HEADS: dict[str, Callable[..., Head]] = {"metrabs": MetrabsHead}
-"""Each takes the channels of the feature map, the joint space, the geometry of the feature map's cells, and options."""
-OF_GEOMETRY = ("depth", "cells")
-"""Options that every head has: slices along z, and how cells are read (see `HeatmapGeometry`)."""
+HEADS: dict[str, tuple[Callable[..., Head], tuple[str, ...]]] = {
+    "metrabs": (MetrabsHead, ("depth", "cells")),
+    "metro": (MetroHead, ("depth", "cells")),
+    "pose25d": (Pose25dHead, ("depth",)),
+    "integral": (IntegralHead, ("depth",)),
+    "margipose": (MargiPoseHead, ()),
+}
+"""Each takes the channels of the feature map, the joint space, the geometry of the feature map's cells, and options;
+beside it stand the fields of `HeatmapGeometry` that are options too."""
 
 
 def build_head(
@@ -37,12 +46,11 @@ def build_head(
     name = options.pop("name", None)
     if name not in HEADS:
         raise ValueError(f"there is no head {name!r}; there are {', '.join(HEADS)}")
-    own = [option for option in inspect.signature(HEADS[name]).parameters][3:]
-    unknown = sorted(set(options) - {*own, *OF_GEOMETRY})
+    head, fields = HEADS[name]
+    known = [*fields, *list(inspect.signature(head).parameters)[3:]]
+    unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ValueError(
-            f"the head {name} has no option {', '.join(unknown)}; it has {', '.join((*OF_GEOMETRY, *own))}"
-        )
-    of_geometry = {option: options.pop(option) for option in OF_GEOMETRY if option in options}
+        raise ValueError(f"the head {name} has no option {', '.join(unknown)}; it has {', '.join(known)}")
+    of_geometry = {option: options.pop(option) for option in fields if option in options}
     geometry = HeatmapGeometry(crop_side=crop_side, stride=stride, box_size_mm=box_size_mm, **of_geometry)
-    return HEADS[name](channels, space, geometry, **options)
+    return head(channels, space, geometry, **options)

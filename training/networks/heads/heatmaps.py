@@ -77,6 +77,12 @@ class HeatmapGeometry:
             return _slice_centres(self.depth) * self.box_size_mm
         return torch.linspace(0, 1, self.depth) * self.box_size_mm
 
+    def cells_of(self, points: Tensor) -> Tensor:
+        """Cells along x, y and z of points (..., 3) in px, px and mm about the centre of the box; the centre of the
+        first cell is 0. For ``centres`` only."""
+        z = points[..., 2] * (self.depth / self.box_size_mm) + (self.depth - 1) / 2
+        return torch.cat([(points[..., :2] - (self.stride - 1) / 2) / self.stride, z[..., None]], dim=-1)
+
 
 def _slice_centres(cells: int) -> Tensor:
     return (torch.arange(cells) + 0.5) / cells - 0.5
