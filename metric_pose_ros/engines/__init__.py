@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy.typing as npt
 
-from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.engines.choice import BEST_FIRST, Options, open_best, open_kind
+from metric_pose_ros.engines.cuda import CudaError
+from metric_pose_ros.engines.profiles import BATCHES
 from metric_pose_ros.models import ModelFile
 
-ENGINES = ("auto", "onnxruntime", "onnxruntime_cuda")
+ENGINES = ("auto", *BEST_FIRST)
 
 
 class Engine(Protocol):
@@ -30,21 +33,26 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(model: ModelFile, engine: str = "auto", threads: int = 2) -> Engine:
+def open_engine(model: ModelFile, engine: str = "auto", threads: int = 2, batches: Sequence[int] = BATCHES) -> Engine:
     """Makes a model ready to run.
+
+    With TensorRT this may build an engine first, which takes from seconds to minutes and is said in the log.
 
     Args:
         model: to run.
         engine: one of `ENGINES`; ``auto`` takes the best that this machine has.
         threads: at most so many CPU threads.
+        batches: crops of one batch at which a GPU engine is to be fastest; the last is the most it takes at once.
 
     Raises:
         ValueError: for an unknown engine, or one that this machine does not have.
     """
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
+    options = Options(threads, batches)
     if engine == "auto":
-        return OnnxRuntimeEngine(model.path, threads, "cpu", reason="auto: runs on any CPU")
-    if engine == "onnxruntime":
-        return OnnxRuntimeEngine(model.path, threads, "cpu", reason="asked for")
-    if engine == "onnxruntime_cuda":
-        return OnnxRuntimeEngine(model.path, threads, "cuda", reason="asked for")
-    raise ValueError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
+        return open_best(model, options)
+    try:
+        return open_kind(engine, model, options, "asked for")
+    except CudaError as error:
+        raise ValueError(f"engine {engine} does not run here: {error}; engine 'auto' takes what does") from error

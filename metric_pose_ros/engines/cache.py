@@ -158,9 +158,14 @@ class EngineCache:
         return found
 
     def clear(self, model: str | None = None) -> list[Path]:
-        """Removes engines, whole or not, of one model or of all; returns the files that are gone."""
+        """Removes engines, whole or not, of one model or of all; returns the files that are gone.
+
+        How long they took to build is remembered.
+        """
         gone = []
-        for path in sorted([*self.folder.glob(f"*{SUFFIX}"), *self.folder.glob(f"*{SUFFIX}.*.partial")]):
+        for path in sorted(
+            path for ending in (SUFFIX, ".kernels", ".partial") for path in self.folder.glob(f"*{ending}")
+        ):
             if model is None or path.name.rpartition("-")[0] == _plain(model):
                 path.unlink(missing_ok=True)
                 gone.append(path)
@@ -170,8 +175,16 @@ class EngineCache:
         """How long this model's engine took to build on this GPU before; None if it never was."""
         return self._times().get(_slot(key))
 
+    def timing_file(self, key: EngineKey) -> Path:
+        """Where TensorRT may remember which kernels are fastest on this GPU, for all models."""
+        return self.folder / f"timing-{_plain(f'{key.runtime}-{key.gpu}-{key.capability}')}.cache"
+
+    def kernels_file(self, key: EngineKey) -> Path:
+        """Where TensorRT-RTX may keep the kernels that it compiles when this engine runs."""
+        return (self.folder / key.file_name).with_suffix(".kernels")
+
     def _build(self, path: Path, key: EngineKey, build: Callable[[], bytes]) -> bytes:
-        # Under this engine's lock nobody else writes it: what is there cannot be used, or was left by a process that died.
+        # Under this engine's lock nobody else writes it: what is there is unusable, or was left by a process that died.
         for left in [path, *self.folder.glob(f"{path.name}.*.partial")]:
             left.unlink(missing_ok=True)
         before = self.seconds_before(key)

@@ -18,7 +18,8 @@ class OnnxRuntimeEngine:
         reason: why this engine was chosen, for the description.
 
     Raises:
-        ValueError: if the CUDA provider is asked for but not installed, or the thread count is not positive.
+        ValueError: if the CUDA provider is asked for but not installed or does not start, or the thread count is not
+            positive.
     """
 
     def __init__(self, path: Path, threads: int = 2, device: str = "cpu", reason: str = "asked for") -> None:
@@ -40,8 +41,13 @@ class OnnxRuntimeEngine:
                     f"ONNX Runtime here has no CUDA ({', '.join(available)}): install onnxruntime-gpu or use engine "
                     f"'auto'"
                 )
+            if hasattr(onnxruntime, "preload_dlls"):
+                onnxruntime.preload_dlls()  # where CUDA and cuDNN came as wheels, nothing else finds them
             providers.insert(0, "CUDAExecutionProvider")
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # Without CUDA's own libraries ONNX Runtime quietly takes the CPU.
+        if device == "cuda" and self._session.get_providers()[0] != "CUDAExecutionProvider":
+            raise ValueError("ONNX Runtime could not start CUDA: its CUDA and cuDNN libraries do not load here")
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._inputs = {tensor.name: tuple(tensor.shape) for tensor in self._session.get_inputs()}
         used = self._session.get_providers()[0].removesuffix("ExecutionProvider")
