@@ -83,7 +83,6 @@ def box_around(points: Floats, scale: float) -> Floats:
     return np.concatenate([centre - half, centre + half])
 
 
-def inside(points: Floats, image: Image) -> npt.NDArray[np.bool_]:
-    """(N,) which (N, 2) px lie in the picture; NaN lies outside."""
-    height, width = image.shape[:2]
-    return np.logical_and(points >= -0.5, points <= np.array([width, height]) - 0.5).all(axis=-1)
+def inside(points: Floats, width: int, height: int) -> npt.NDArray[np.bool_]:
+    """(...,) which (..., 2) px lie in a picture; NaN lies outside."""
+    return np.all((points >= -0.5) & (points <= np.array([width, height]) - 0.5), axis=-1)

@@ -59,7 +59,7 @@ def _encode_person(example: Example, side: int, about: dict[str, Any]) -> Files:
         seen_px = example.joints_px
         joints_px = _project(crop.K, example.camera.rays(seen_px) @ crop.rotation.T)
     picture = _look(example.image, example.camera, crop)
-    shown = inside(seen_px, example.image) & inside(joints_px, picture)
+    shown = inside(seen_px, width, height) & inside(joints_px, crop.side, crop.side)
     hidden = np.zeros(len(shown), bool) if example.hidden is None else example.hidden
     if example.universal_mm is not None:
         about["universal_mm"] = np.round(example.universal_mm @ crop.rotation.T, 2).tolist()
@@ -82,7 +82,7 @@ def _encode_person(example: Example, side: int, about: dict[str, Any]) -> Files:
 
 def _encode_frame(example: FrameExample, about: dict[str, Any]) -> Files:
     hidden = example.hidden & np.isfinite(example.joints_px).all(axis=-1)
-    shown = inside(example.joints_px, example.image)
+    shown = inside(example.joints_px, example.image.shape[1], example.image.shape[0])
     return {
         "jpg": jpeg(np.ascontiguousarray(example.image[..., ::-1])),
         "npz": npz(
