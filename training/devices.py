@@ -7,5 +7,6 @@ import training.networks.backbones.torchvision_operators  # noqa: F401
 
 # isort: split
 from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
 
-__all__ = ["Fabric"]
+__all__ = ["DDPStrategy", "Fabric"]

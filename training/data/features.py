@@ -1,4 +1,4 @@
-"""What a frozen trunk makes of our crops, computed once: a head then trains at hundreds of examples a second on a CPU.
+"""What a frozen backbone makes of crops, computed once: a head then trains at hundreds of examples a second on a CPU.
 
 A shard becomes a folder: ``TAP.npy`` (rows, C, H, W) fp16 for each tap, and ``labels.npz``. The folder appears under
 its name only when it is complete, so the command can be stopped at any time and run again, also while shards are still
@@ -22,44 +22,56 @@ import numpy.typing as npt
 import torch
 from rich.progress import track
 
-from metric_pose_ros.skeleton import SKELETONS, Skeleton
 from training.configuration import load_configuration
 from training.data.augmentation import change_colours
-from training.data.cropping import mirror
-from training.data.shards import Problems, Sample, read_samples, shard_paths
+from training.data.batch import Target
+from training.data.batches import places_in
+from training.data.cropping import crop_sample, mirror
+from training.data.shards import Problems, Sample, read_samples, shard_paths, whole_picture
+from training.joint_space import JointSpace
 from training.model_file import cpu_session
-from training.networks.blazepose import BlazePose, crops_to_try
-from training.networks.pose_model import build_trunk
-from training.tracing import trace
+from training.networks.backbones.backbone import Backbone
+from training.networks.backbones.build import build_backbone
+from training.networks.pose_model import CROP_SIDE
+from training.tracing import crops_to_try, trace
 
 logger = logging.getLogger(__name__)
 
 LABELS = ("joints_mm", "joints_px", "intrinsics", "visibility")
 BATCH = 4
-"""Crops per call of the trunk: more do not make a CPU faster."""
+"""Crops per call of the backbone: more do not make a CPU faster."""
 
 
-class TrunkRunner:
-    """A trunk in ONNX Runtime: twice as fast on a CPU as the same module in torch."""
+class BackboneRunner:
+    """A backbone in ONNX Runtime: twice as fast on a CPU as the same module in torch.
 
-    def __init__(self, trunk: BlazePose, threads: int = 1) -> None:
-        self.taps = trunk.taps
-        self.session = cpu_session(trace(trunk.eval(), {"crops": crops_to_try(1)}, trunk.taps), threads)
+    Args:
+        backbone: any.
+        side: of the crops, px.
+        threads: of the CPU.
+    """
+
+    def __init__(self, backbone: Backbone, side: int, threads: int = 1) -> None:
+        self.taps, self.side = tuple(backbone.channels), side
+        file = trace(backbone.eval(), {"crops": crops_to_try(1, side=side)}, self.taps)
+        self.session = cpu_session(file, threads)
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
-        """(N, S, S, 3) uint8 RGB to the taps (N, C, H, W) by name."""
+        """(N, S, S, 3) uint8 RGB to the maps (N, C, H, W) by name."""
         crops = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32) / 255
         return dict(zip(self.taps, self.session.run(list(self.taps), {"crops": crops}), strict=True))
 
 
-def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, copies: int, problems: Problems) -> int:
-    """Runs the trunk over one shard.
+def cache_shard(
+    path: Path, target: Path, run: BackboneRunner, space: JointSpace, copies: int, problems: Problems
+) -> int:
+    """Runs the backbone over one shard.
 
     Args:
         path: a tar file.
         target: the folder to make.
-        run: the trunk.
-        skeleton: of the samples.
+        run: the backbone.
+        space: the joints of the model.
         copies: rows per sample; the first is the crop as it is.
         problems: collects what was skipped.
 
@@ -69,7 +81,11 @@ def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, 
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    samples = [changed for sample in read_samples([path], problems) for changed in _copies(sample, copies)]
+    samples = [
+        changed
+        for sample in read_samples([path], problems)
+        for changed in _copies(straight_crop(sample, run.side), copies)
+    ]
     stored: dict[str, npt.NDArray[np.float16]] = {}
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
@@ -79,11 +95,32 @@ def cache_shard(path: Path, target: Path, run: TrunkRunner, skeleton: Skeleton, 
                 stored[tap] = np.lib.format.open_memmap(partial / f"{tap}.npy", "w+", np.float16, shape)
             stored[tap][start : start + len(batch)] = maps
     if samples:
-        labels = {name: np.stack([getattr(sample, name) for sample in samples]) for name in LABELS}
+        labels = [_labels(sample, space) for sample in samples]
+        columns = {name: np.stack([row[name] for row in labels]) for name in LABELS}
         facts = np.array([json.dumps({"key": sample.key, **sample.facts}) for sample in samples])
-        np.savez(partial / "labels.npz", **{"facts": facts, **labels})  # type: ignore[arg-type]
+        np.savez(partial / "labels.npz", **{"facts": facts, **columns})  # type: ignore[arg-type]
     partial.rename(target)
     return len(samples)
+
+
+def straight_crop(sample: Sample, side: int) -> Sample:
+    """The crop around a sample's box; a picture that is that crop already stays as it is, to the bit."""
+    if sample.image.shape[:2] == (side, side) and np.array_equal(sample.box, whole_picture(side, side)):
+        return sample
+    return crop_sample(sample, side)
+
+
+def _labels(crop: Sample, space: JointSpace) -> dict[str, npt.NDArray[Any]]:
+    """The labels of a crop, joints where the model has them; NaN and visibility 0 where it has others."""
+    theirs, ours = places_in(space, crop.skeleton)
+    labels: dict[str, npt.NDArray[Any]] = {
+        "joints_mm": np.full((len(space), 3), np.nan, np.float32),
+        "joints_px": np.full((len(space), 2), np.nan, np.float32),
+        "visibility": np.zeros(len(space), np.uint8),
+    }
+    for name, values in labels.items():
+        values[ours] = getattr(crop, name)[theirs]
+    return {**labels, "intrinsics": crop.intrinsics}
 
 
 def _copies(sample: Sample, copies: int) -> list[Sample]:
@@ -126,6 +163,19 @@ class FeatureCache:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
+    def target(self, rows: npt.NDArray[np.intp]) -> Target:
+        """The truth about some rows."""
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        in_3d, in_2d = (np.isfinite(labels[name]).all(axis=-1) for name in ("joints_mm", "joints_px"))
+        arrays = {
+            "joints_mm": np.nan_to_num(labels["joints_mm"]),
+            "joints_px": np.nan_to_num(labels["joints_px"]),
+            "intrinsics": labels["intrinsics"],
+            "known_3d": in_3d,
+            "known_2d": in_2d & (labels["visibility"] > 0),
+        }
+        return Target(**{name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()})
+
     def maps(self, rows: npt.NDArray[np.intp]) -> dict[str, torch.Tensor]:
         """The taps (len(rows), C, H, W) float32 of some rows, by name."""
         shard = np.searchsorted(self._ends, rows, side="right")
@@ -148,18 +198,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Runs the configuration's trunk over the shards that are not cached yet."""
+    """Runs the configuration's backbone over the shards that are not cached yet."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     config = load_configuration(arguments.config)
     model, data = config["model"], config["data"]
-    torch.manual_seed(config["fit"]["seed"])  # counts only where a trunk has random weights
-    run = TrunkRunner(build_trunk(model, data["trunks"]), arguments.threads)
-    skeleton, problems = SKELETONS[model["skeleton"]], Problems()
+    if "cache" not in data:
+        raise ValueError(f"{arguments.config} has no data.cache, the folder where the maps go")
+    folder = Path(only_set(data)["shards"])
+    torch.manual_seed(config["fit"]["seed"])  # counts only where a backbone has random weights
+    run = BackboneRunner(build_backbone(model["backbone"]), model.get("crop_side", CROP_SIDE), arguments.threads)
+    space, problems = JointSpace.from_names(model["skeletons"]), Problems()
     while True:
         todo = []
         for split in arguments.splits:
             try:
-                shards = shard_paths(Path(data["shards"]), split)
+                shards = shard_paths(folder, split)
             except FileNotFoundError:
                 if not arguments.follow:
                     raise
@@ -167,9 +220,23 @@ def main(arguments: argparse.Namespace) -> int:
             copies = data.get("copies", 1) if split == "train" else 1
             todo += [(path, Path(data["cache"]) / path.stem, copies) for path in shards]
         todo = [job for job in todo if not job[1].exists()]
-        for path, target, copies in track(todo, description="trunk over shards"):
-            rows = cache_shard(path, target, run, skeleton, copies, problems)
+        for path, target, copies in track(todo, description="backbone over shards"):
+            rows = cache_shard(path, target, run, space, copies, problems)
             logger.info("%s: %d rows; %s", target, rows, problems)
         if not arguments.follow:
             return 0
         time.sleep(arguments.follow)
+
+
+def only_set(data: dict[str, Any]) -> dict[str, Any]:
+    """The one set of shards whose maps are cached.
+
+    Raises:
+        ValueError: if the configuration mixes several.
+    """
+    if len(data["train"]) != 1:
+        raise ValueError(
+            f"data.train mixes {len(data['train'])} sets, but maps are cached of one only: leave out data.cache, or the "
+            "other sets"
+        )
+    return data["train"][0]

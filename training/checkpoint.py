@@ -1,0 +1,73 @@
+"""Checkpoints: written whole or not at all, and read without running anything that they say.
+
+``last.ckpt`` holds ``config``, ``step``, ``model`` (weights), ``average`` (the running average of those that are
+trained), ``optimizer`` and ``curve`` (what the learning curve goes on from).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.networks.pose_model import PoseModel, build_model
+
+CHECKPOINT = "last.ckpt"
+SMALL_CHECKPOINT = "small.ckpt"
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Writes a state; a kill at any moment, or a power cut, leaves the old file or the new one."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Reads a state.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is none of ours.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}; expected the {CHECKPOINT} of `python -m training fit`")
+    state = torch.load(path, weights_only=True, map_location=device)
+    missing = [part for part in ("config", "step", "model") if not isinstance(state, dict) or part not in state]
+    if missing:
+        raise ValueError(f"{path} is no checkpoint of `python -m training fit`: it lacks {', '.join(missing)}")
+    return state
+
+
+def load_model(path: Path) -> tuple[PoseModel, dict[str, Any]]:
+    """The averaged model of a checkpoint, small or not, in evaluation mode, and its configuration with ``step`` added.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is none of ours.
+    """
+    state = read_checkpoint(path)
+    model = build_model(state["config"]["model"], with_weights=False)
+    model.load_state_dict(averaged_weights(state))
+    return model.eval(), {**state["config"], "step": state["step"]}
+
+
+def averaged_weights(state: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of a state by name, averaged ones in the place of those that were averaged."""
+    return {**state["model"], **state.get("average", {})}
+
+
+def small_state(state: dict[str, Any]) -> dict[str, Any]:
+    """What is needed to use a model, not to train it on: its averaged weights, matrices among them in fp16."""
+    weights = {}
+    for name, value in averaged_weights(state).items():
+        half = value.half() if value.is_floating_point() and value.ndim > 1 else value
+        # What fp16 cannot hold stays as it is.
+        weights[name] = half if torch.isfinite(half).all() else value
+    return {"config": state["config"], "step": state["step"], "model": weights}
