@@ -11,12 +11,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from metric_pose_ros.commands.findings import Finding
+from metric_pose_ros.commands.gpu_findings import examine_gpu
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.models import SHORT_NAMES, ModelFile
@@ -33,25 +34,12 @@ _PACKAGES = {
 _ROS_MODULES = ("rclpy", "sensor_msgs", "visualization_msgs", "tf2_msgs", "diagnostic_msgs")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report.
-
-    Attributes:
-        state: ``ok``, ``note`` (works, but worth knowing) or ``FAIL``.
-        text: what was found, and what to do about it.
-    """
-
-    state: str
-    text: str
-
-
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Describes the command."""
     parser = commands.add_parser(
         "doctor",
         help="check this machine",
-        description="Checks Python, packages, ROS, models, a camera file and the speed, and says what to do.",
+        description="Checks Python, packages, ROS, the GPU, models, a camera file and the speed, and says what to do.",
     )
     parser.add_argument("--camera", type=Path, metavar="YAML", help="also check this calibration")
     parser.add_argument("--model", default="metric_pose_heavy", help="the pose model to try (default: %(default)s)")
@@ -76,6 +64,7 @@ def examine(camera: Path | None, model: str, threads: int) -> Iterator[Finding]:
         yield _package(module, distributions)
     yield _ros()
     yield from _threads(threads)
+    yield from examine_gpu()
     for name in SHORT_NAMES.values():
         yield _model(name)
     if camera is not None:

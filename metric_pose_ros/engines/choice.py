@@ -58,11 +58,13 @@ def missing(kind: str) -> str | None:
     Args:
         kind: one of `BEST_FIRST`.
     """
+    if kind == "onnxruntime":
+        return None
     try:
+        open_device()
         if kind in _TO_INSTALL:
             load_tensorrt(kind)
-            open_device()
-        elif kind == "onnxruntime_cuda":
+        else:
             _check_provider()
     except (NotHereError, CudaError) as error:
         return str(error)
@@ -167,11 +169,10 @@ def _why(passed: list[tuple[str, str]]) -> str:
     reasons: dict[str, list[str]] = {}
     for kind, reason in passed:
         reasons.setdefault(reason, []).append(TITLES[kind])
-    told = "; ".join(f"{' and '.join(kinds)}: {reason}" for reason, kinds in reasons.items())
+    told = "; ".join(f"{', '.join(kinds)}: {reason}" for reason, kinds in reasons.items())
     return f"auto; passed over: {told}" if told else "auto: the best there is"
 
 
 def _check_provider() -> None:
-    available = onnxruntime.get_available_providers()
-    if "CUDAExecutionProvider" not in available:
-        raise NotHereError(f"ONNX Runtime here has no CUDA ({', '.join(available)}): install onnxruntime-gpu")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise NotHereError("this onnxruntime has no CUDA (pip install onnxruntime-gpu in its place)")

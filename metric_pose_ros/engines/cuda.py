@@ -36,6 +36,8 @@ class Device:
     Attributes:
         name: such as ``NVIDIA H100 80GB HBM3``.
         capability: compute capability, such as ``9.0``.
+        driver: the newest CUDA that the driver knows, such as ``13.0``.
+        memory_bytes: of the GPU, or of the whole board where both share it.
 
     Raises:
         CudaError: if there is no driver or no such GPU.
@@ -58,16 +60,20 @@ class Device:
         self._cuda.cuDevicePrimaryCtxSetFlags_v2(handle, c_uint(_WAIT_ASLEEP))
         self._context = c_void_p()
         self._call("cuDevicePrimaryCtxRetain", byref(self._context), handle)
-        with self.in_use():
-            free, total = c_size_t(), c_size_t()
-            self._call("cuMemGetInfo_v2", byref(free), byref(total))
-        self.memory_bytes = total.value
+        version = c_int()
+        self._call("cuDriverGetVersion", byref(version))
+        self.driver = f"{version.value // 1000}.{version.value % 1000 // 10}"
+        self.memory_bytes = self._memory()[1]
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Makes this the calling thread's GPU."""
         self._call("cuCtxSetCurrent", self._context)
         yield
+
+    def free_bytes(self) -> int:
+        """Memory on the GPU that nobody uses."""
+        return self._memory()[0]
 
     def allocate(self, size: int) -> int:
         """The address of `size` bytes on the GPU; give it to `free` at the end."""
@@ -169,6 +175,13 @@ class Device:
             self._call("cuEventDestroy_v2", event)
         return milliseconds.value / 1000
 
+    def _memory(self) -> tuple[int, int]:
+        """Free and total bytes."""
+        free, total = c_size_t(), c_size_t()
+        with self.in_use():
+            self._call("cuMemGetInfo_v2", byref(free), byref(total))
+        return free.value, total.value
+
     def _attribute(self, handle: c_int, number: int) -> int:
         value = c_int()
         self._call("cuDeviceGetAttribute", byref(value), c_int(number), handle)
@@ -196,4 +209,4 @@ def _library() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(_LIBRARY)
     except OSError as error:
-        raise CudaError(f"there is no NVIDIA driver here ({_LIBRARY})") from error
+        raise CudaError(f"no NVIDIA driver here ({_LIBRARY})") from error

@@ -49,7 +49,7 @@ def test_the_best_that_is_there_is_taken(machine, model):
 def test_it_is_said_why_the_better_ones_were_passed_over(machine, model):
     lacking, _ = machine
     assert open_best(model, Options()).description == (
-        "onnxruntime (auto; passed over: TensorRT and TensorRT-RTX: not installed; ONNX Runtime CUDA: has no CUDA)"
+        "onnxruntime (auto; passed over: TensorRT, TensorRT-RTX: not installed; ONNX Runtime CUDA: has no CUDA)"
     )
     lacking.clear()
     assert open_best(model, Options()).description == "tensorrt (auto: the best there is)"
@@ -68,23 +68,26 @@ def test_one_that_is_there_and_fails_is_passed_over_and_logged(machine, model, c
 
 def test_an_engine_that_was_asked_for_is_not_replaced(model, monkeypatch):
     def open_kind(kind, model, options, reason):
-        raise CudaError("there is no NVIDIA driver here (libcuda.so.1)")
+        raise CudaError("no NVIDIA driver here (libcuda.so.1)")
 
     monkeypatch.setattr("metric_pose_ros.engines.open_kind", open_kind)
-    with pytest.raises(ValueError, match=r"engine tensorrt does not run here: there is no NVIDIA driver.*'auto'"):
+    with pytest.raises(ValueError, match=r"engine tensorrt does not run here: no NVIDIA driver.*'auto'"):
         open_engine(model, "tensorrt")
 
 
 def test_a_machine_without_a_driver_says_so(monkeypatch):
     monkeypatch.setattr("metric_pose_ros.engines.cuda._LIBRARY", "libcuda-of-nobody.so.1")
-    with pytest.raises(CudaError, match="there is no NVIDIA driver here"):
+    with pytest.raises(CudaError, match="no NVIDIA driver here"):
         Device()
 
 
 def test_what_is_not_installed_comes_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(choice, "open_device", lambda: None)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     assert "JetPack" in str(missing("tensorrt"))
     assert missing("onnxruntime") is None
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert "pip install onnxruntime-gpu" in str(missing("onnxruntime_cuda"))
 
 
 def test_a_tensorrt_that_does_not_load_or_is_too_old_is_told_apart_from_one_that_is_not_there(monkeypatch):

@@ -1,0 +1,55 @@
+"""`metric-pose engine`: build, list and clear, with a TensorRT that builds and a GPU that is only named."""
+
+import sys
+import types
+
+import pytest
+
+from metric_pose_ros.commands import engine, main
+from metric_pose_ros.engines import choice
+from test.fake_models import save_pose_model
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("METRIC_POSE_ENGINES", str(tmp_path / "engines"))
+    return tmp_path / "engines"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """This machine, with a GPU that can be built for."""
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    for module in (choice, engine):
+        monkeypatch.setattr(module, "open_device", lambda: types.SimpleNamespace(name="NVIDIA Test", capability="8.9"))
+
+
+def test_engines_are_built_once_listed_and_cleared(folder, gpu, tmp_path, capsys):
+    model = save_pose_model(tmp_path / "mine.onnx")
+    assert main(["engine", "list"]) == 0
+    assert capsys.readouterr().out == f"no engines in {folder}\n"
+    for _ in range(2):
+        assert main(["engine", "build", str(model), "--batches", "1", "8"]) == 0
+        assert "for NVIDIA Test with tensorrt_rtx" in capsys.readouterr().out
+    assert main(["engine", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("mine (") == 1
+    assert "crops=2x3x256x256..8x3x256x256..8x3x256x256" in listed
+    assert main(["engine", "clear", "other"]) == 0
+    assert "removed 0 files" in capsys.readouterr().out
+    assert main(["engine", "clear", "mine"]) == 0
+    assert "removed 1 files" in capsys.readouterr().out
+    assert list(folder.glob("*.engine")) == []
+
+
+def test_a_machine_without_a_gpu_says_what_is_missing(folder, monkeypatch, capsys):
+    monkeypatch.setattr("metric_pose_ros.engines.cuda._LIBRARY", "libcuda-of-nobody.so.1")
+    monkeypatch.setattr(engine, "missing", lambda kind: "no NVIDIA driver here (libcuda.so.1)")
+    assert main(["engine", "build", "fast"]) == 2
+    assert "there is nothing to build with: tensorrt: no NVIDIA driver" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_named(folder, capsys):
+    assert main(["engine", "build", "nobody"]) == 2
+    assert "no model 'nobody'" in capsys.readouterr().err
