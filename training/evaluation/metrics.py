@@ -36,7 +36,7 @@ def centred(poses: Poses, known: npt.NDArray[np.bool_] | None = None) -> Poses:
         poses: (N, J, 3).
         known: (N, J) joints that the mean is taken of; those that are not NaN by default.
     """
-    counted = np.isfinite(poses).all(axis=-1) if known is None else known
+    counted = np.asarray(np.isfinite(poses).all(axis=-1) if known is None else known)
     weight = counted[..., None].astype(float)
     total = np.where(counted[..., None], poses, 0).sum(axis=1, keepdims=True)
     return poses - total / np.maximum(weight.sum(axis=1, keepdims=True), 1)
@@ -60,7 +60,7 @@ def procrustes_aligned(poses: Poses, truth: Poses) -> Poses:
     `joint_errors` then means PA-MPJPE. Umeyama, "Least-squares estimation of transformation parameters between two
     point patterns", PAMI 1991; never mirrors. A pose with fewer than three known joints is NaN: anything fits it.
     """
-    known = np.isfinite(truth).all(axis=-1)
+    known = np.asarray(np.isfinite(truth).all(axis=-1))
     count = np.maximum(known.sum(axis=1), 1)[:, None, None]
     weight = known[..., None]
     centre = np.where(weight, poses, 0).sum(axis=1, keepdims=True) / count
