@@ -14,6 +14,7 @@ COMMANDS = {
     "cache": ("training.data.features", "run a frozen trunk over shards once, for heads to train on"),
     "fit": ("training.fit", "train a pose network on shards"),
     "evaluate": ("training.evaluate", "measure a pose network"),
+    "import-official": ("training.import_official", "turn a network of the MeTRAbs authors into a model file"),
     "export": ("training.export", "write a trained network as ONNX"),
 }
 """Subcommand -> (module with `add_arguments(parser)` and `main(arguments) -> int`, what it does)."""

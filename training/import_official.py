@@ -1,0 +1,170 @@
+"""`python -m training import-official`: a network that the MeTRAbs authors released, as a model file of ours."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor
+
+from training.model_file import METADATA_KEY, PoseFile
+from training.networks.official import OfficialMetrabs
+from training.networks.official_release import Release, read_release
+from training.networks.pose_model import PoseOutput
+from training.tracing import trace
+
+LICENCE = "non-commercial research only"
+ORIGIN = (
+    "MeTRAbs by Istvan Sarandi et al., https://github.com/isarandi/metrabs, imported from the authors' PyTorch release"
+)
+LARGEST_DIFFERENCE = {"joints2d": 0.01, "relative": 0.1, "absolute": 0.1, "std": 0.1}
+"""Between the file in ONNX Runtime and torch: px for joints in the crop, and mm at distances up to a metre.
+
+What lies farther outside or away may differ by as much more: poses of noise may lie anywhere.
+"""
+NEAREST_MM = 500.0
+"""Depth from which projections are compared."""
+
+
+def import_release(folder: Path, out: Path, name: str | None = None, opset: int = 18) -> Path:
+    """Writes a release as ``<out>/<name>.onnx``, and a card beside it.
+
+    Args:
+        folder: of the release.
+        out: folder for the model file; made if missing.
+        name: of the model; that of the release's folder if not given.
+        opset: of ONNX, 17 or 18.
+
+    Returns:
+        where the model file is.
+
+    Raises:
+        FileNotFoundError: if the release lacks a file.
+        ValueError: if it cannot be used, or the file differs from the network; nothing is written then.
+    """
+    release = read_release(folder)
+    name = name or folder.resolve().name
+    model = OfficialMetrabs(release).eval()
+    inputs = inputs_to_try(release, 2)
+    graph = onnx.load_from_string(trace(model, inputs, PoseOutput._fields, opset))
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(release, name))
+    file = graph.SerializeToString()
+    check_equal(model, file, inputs_to_try(release, 3))
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.onnx"
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(file)
+    partial.rename(path)
+    path.with_suffix(".md").write_text(card(path, release))
+    return path
+
+
+def metadata(release: Release, name: str) -> dict[str, Any]:
+    """What the model file says of itself."""
+    settings = release.settings
+    return {
+        "format": 1,
+        "kind": "pose",
+        "name": name,
+        "version": "1.0.0",
+        **release.metadata(),
+        "crop_side": settings.crop_side,
+        "crop_scale": 1.0,  # the authors' crops end where the detector's box does
+        "box_size_mm": settings.box_size_mm,
+        "stride": settings.stride,
+        "precision": "fp32; the uncertainty is the heatmaps' spread, not calibrated",
+        "origin": ORIGIN,
+        "licence": LICENCE,
+        "trained_on": "data sets of other people, many for non-commercial research only; see the authors' page",
+        "created": datetime.date.today().isoformat(),
+    }
+
+
+def inputs_to_try(release: Release, count: int) -> dict[str, Tensor]:
+    """Crops of noise and cameras of different focal lengths: (count, 3, S, S) and (count, 3, 3)."""
+    side = release.settings.crop_side
+    crops = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(count))
+    intrinsics = torch.eye(3).repeat(count, 1, 1)
+    intrinsics[:, 0, 0] = intrinsics[:, 1, 1] = side * torch.linspace(1.5, 4.0, count)
+    intrinsics[:, :2, 2] = (side - 1) / 2
+    return {"crops": crops, "intrinsics": intrinsics}
+
+
+def check_equal(model: OfficialMetrabs, file: bytes, inputs: dict[str, Tensor]) -> dict[str, float]:
+    """Compares a model file in ONNX Runtime with the network.
+
+    Returns:
+        the largest differences by output, px and mm as in `LARGEST_DIFFERENCE`.
+
+    Raises:
+        ValueError: if one is larger than `LARGEST_DIFFERENCE` allows.
+    """
+    with torch.no_grad():
+        expected = model(**inputs)
+    assert expected.absolute is not None
+    found = PoseFile(file).run(inputs["crops"].numpy(), inputs["intrinsics"].numpy())
+    differences = {}
+    for name in PoseOutput._fields:
+        wanted = getattr(expected, name).numpy()
+        usual = inputs["crops"].shape[-1] if name == "joints2d" else 1000.0
+        off = np.abs(found[name] - wanted) / (np.linalg.norm(wanted, axis=-1, keepdims=True) / usual).clip(1.0)
+        if name == "joints2d" and model.transforms:
+            # Beside the camera, the projection of a joint jumps by any number of pixels.
+            off[(model.mixed & (expected.absolute[..., 2:] < NEAREST_MM)).numpy()[..., 0]] = 0.0
+        differences[name] = float(off.max())
+    if not all(differences[name] <= most for name, most in LARGEST_DIFFERENCE.items()):
+        raise ValueError(
+            f"nothing is written: ONNX Runtime and torch differ by {differences}, at most {LARGEST_DIFFERENCE} is "
+            "expected; please report which release it was"
+        )
+    return differences
+
+
+def card(path: Path, release: Release) -> str:
+    """What ``<model>.md`` says."""
+    from training.model_card import END, MEASURED
+
+    settings = release.settings
+    spoken = ", ".join(f"`{skeleton.name}` ({len(skeleton)})" for _, skeleton in release.skeletons)
+    rows = {
+        "File": f"{path.name}, {path.stat().st_size / 1e6:.1f} MB",
+        "SHA-256": f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`",
+        "Origin": ORIGIN,
+        "Licence": f"{LICENCE}: the authors' weights come from data sets whose licences forbid commercial use",
+        "Network": f"EfficientNetV2-{settings.size.upper()}, crops of {settings.crop_side} px, MeTRAbs head",
+        "Joints": f"{len(release.everything)}, of which the network sees {len(release.seen)}",
+        "Skeletons": f"{spoken}; the first is the default",
+    }
+    table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+    return (
+        f"# {path.stem}\n\n{table}\n\n"
+        "The network's arithmetic is the authors'; poses are placed one by one, so that nobody depends on who else is "
+        "in the image.\nThe stated uncertainty is the spread of the heatmaps and has not been calibrated.\n\n"
+        f'Please cite: Sarandi et al., "MeTRAbs: Metric-Scale Truncation-Robust Heatmaps for Absolute 3D Human Pose '
+        f'Estimation", T-BIOM 2021.\n\n{MEASURED}\n{END}\n'
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``python -m training import-official``."""
+    parser.add_argument("folder", type=Path, help="unpacked PyTorch release: ckpt.pt, config.yaml, joint_info.npz, ...")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file")
+    parser.add_argument("--name", help="of the model; by default the folder's")
+    parser.add_argument("--opset", type=int, default=18, choices=(17, 18))
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Imports a release and says what it speaks."""
+    path = import_release(arguments.folder, arguments.out, arguments.name, arguments.opset)
+    said = PoseFile(path).metadata
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(said['joints'])} joints; licence: {said['licence']}")
+    print(f"skeletons: {', '.join(said['skeletons'])}; the first is the default")
+    return 0
