@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.messages import images
-from metric_pose_ros.messages.identity import name
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 
@@ -23,10 +22,9 @@ _MARGIN = 0.08
 """Of the person's size, added around the joints so that head, hands and feet are inside."""
 
 
-def ids(types: MessageTypes, header: Any, people: Sequence[Person]) -> Any:
-    """The IdsList for ``/humans/bodies/tracked``."""
-    names = [name(person, place) for place, person in enumerate(people)]
-    return types.make("hri_msgs/msg/IdsList", header=header, ids=names)
+def ids(types: MessageTypes, header: Any, names: Sequence[str]) -> Any:
+    """The IdsList for ``/humans/bodies/tracked`` of people's names, such as ``p3``."""
+    return types.make("hri_msgs/msg/IdsList", header=header, ids=list(names))
 
 
 def bounds(person: Person, width: int, height: int) -> npt.NDArray | None:

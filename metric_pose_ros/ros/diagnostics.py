@@ -29,6 +29,7 @@ class Performance:
         self._latencies: deque[float] = deque(maxlen=_WINDOW)
         self._stages: dict[str, deque[float]] = {}
         self.frames = 0
+        self._idle_s = float("-inf")
 
     def record(self, stages: Mapping[str, float], latency_s: float) -> None:
         """Notes a frame.
@@ -43,6 +44,15 @@ class Performance:
             self._latencies.append(latency_s)
             for stage, seconds in stages.items():
                 self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
+
+    def idle(self) -> None:
+        """Notes that an image came, but nobody wants to know who is in it."""
+        self._idle_s = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether images come that nobody wants to know about."""
+        return self._idle_s > time.monotonic() - _RECENT_S
 
     def values(self) -> dict[str, str]:
         """What to report, by name, in words with units."""
@@ -87,7 +97,9 @@ def report(
         level = DiagnosticStatus.ERROR if complaints.latest_is_error else DiagnosticStatus.WARN
         message = complaints.latest
     elif state != "active":
-        level, message = DiagnosticStatus.WARN, f"{state}: activate the node to see people"
+        level, message = DiagnosticStatus.WARN, f"{state}: activate the node, and enable it, to see people"
+    elif performance.is_idle:
+        level, message = DiagnosticStatus.OK, "idle: nobody subscribes"
     elif performance.seconds_since_frame() > _RECENT_S:
         level, message = DiagnosticStatus.WARN, f"no image for {_RECENT_S:.0f} s"
     else:

@@ -19,12 +19,14 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
 from metric_pose_ros.ros import diagnostics, parameters, stopping
 from metric_pose_ros.ros.complaints import Complaints
+from metric_pose_ros.ros.frames import FrameListener
 from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
 from metric_pose_ros.ros.output import PeopleOutput
 from metric_pose_ros.ros.parameters import Settings
@@ -88,12 +90,15 @@ class MetricPoseNode(LifecycleNode):
         self._stream: Stream | None = None
         self._input: CameraInput | None = None
         self._output: PeopleOutput | None = None
+        self._frames = FrameListener(self, self._complaints)
+        self._enabled = True
         self._worker: threading.Thread | None = None
         self._state = "unconfigured"
         self._model = ""
         self._received = self._dropped = 0
         self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period, self._report)
+        self.create_service(SetBool, "~/enable", self._on_enable)
 
     def start(self) -> None:
         """Configures and activates, if the parameter autostart asks for it."""
@@ -112,9 +117,11 @@ class MetricPoseNode(LifecycleNode):
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints)
+            self._output = PeopleOutput(self, settings, self._frames)
             self._stream = self._open_stream(settings)
         except Exception as error:
             self._complaints.error(f"cannot configure: {error}")
+            self._release()
             return TransitionCallbackReturn.FAILURE
         estimator = getattr(self._stream, "estimator", None)
         self._model = getattr(estimator, "description", type(self._stream).__name__)
@@ -123,7 +130,6 @@ class MetricPoseNode(LifecycleNode):
             # Not read_only for rclpy: such a parameter could not be taken away with the model.
             descriptor = ParameterDescriptor(description="Read-only: joints in the order of the keypoints.")
             self.declare_parameter(JOINT_NAMES, names, descriptor)
-        self._output = PeopleOutput(self)
         self._state = "inactive"
         self.get_logger().info(f"ready: {self._model}")
         return TransitionCallbackReturn.SUCCESS
@@ -131,12 +137,11 @@ class MetricPoseNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribes and starts the worker."""
         result = super().on_activate(state)
-        self._input = CameraInput(self, self.settings, self._complaints)
-        self._worker = threading.Thread(target=self._work, args=(self._input,), name="people", daemon=True)
-        self._worker.start()
-        self._input.open()
         self._state = "active"
-        self.get_logger().info(f"active: listening to {self._input.topics}")
+        if self._enabled:
+            self._begin()
+        else:
+            self.get_logger().info("active, but disabled: ask ~/enable")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -157,12 +162,23 @@ class MetricPoseNode(LifecycleNode):
         self._state = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
+    def _begin(self) -> None:
+        """Starts to listen and to work."""
+        self._input = CameraInput(self, self.settings, self._complaints)
+        self._worker = threading.Thread(target=self._work, args=(self._input,), name="people", daemon=True)
+        self._worker.start()
+        if self.settings.fixed_frame:
+            self._frames.open()
+        self._input.open()
+        self.get_logger().info(f"active: listening to {self._input.topics}")
+
     def stop(self) -> None:
         """Ends the worker, if it runs, and deletes the markers."""
         if self._input is None or self._worker is None or self._output is None:
             return
         self._input.close()
         self._worker.join()
+        self._frames.close()
         self._received += self._input.arrivals.received
         self._dropped += self._input.arrivals.dropped
         self._input = self._worker = None
@@ -182,9 +198,13 @@ class MetricPoseNode(LifecycleNode):
 
     def _work(self, source: CameraInput) -> None:
         """Takes the newest image, again and again, until the input is closed."""
+        assert self._output is not None
         while (arrival := source.arrivals.take()) is not None:
             try:
-                self._process(source, arrival)
+                if self.settings.publish_when_unheard or self._output.listened():
+                    self._process(source, arrival)
+                else:
+                    self._performance.idle()
             except NotReadyError as reason:
                 self._complaints.warning(str(reason))
             except ValueError as error:
@@ -223,6 +243,18 @@ class MetricPoseNode(LifecycleNode):
         self.settings = replace(self.settings, **known)
         return SetParametersResult(successful=True)
 
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """Listens to images, or leaves them alone, without a lifecycle manager."""
+        changed, self._enabled = request.data != self._enabled, request.data
+        if changed and self._state == "active":
+            if self._enabled:
+                self._begin()
+            else:
+                self.stop()
+                self.get_logger().info("disabled: images are left alone")
+        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+        return response
+
     def _report(self) -> None:
         arrivals = self._input.arrivals if self._input is not None else None
         counts = {
@@ -234,7 +266,7 @@ class MetricPoseNode(LifecycleNode):
                 self.get_clock().now().to_msg(),
                 self.get_fully_qualified_name(),
                 self._model,
-                self._state,
+                self._state if self._enabled else f"{self._state}, disabled",
                 self._performance,
                 counts,
                 self._complaints,

@@ -37,7 +37,29 @@ class Settings:
     marker_lifetime: float = _parameter(
         1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
     )
+    draw_uncertainty: bool = _parameter(
+        False, "Markers show each joint's standard deviation as an ellipsoid.", live=True
+    )
+    draw_body: bool = _parameter(False, "Markers show the body as capsules.", live=True)
+    publish_markers: bool = _parameter(True, "Publish markers for RViz.", live=True)
+    publish_keypoints: bool = _parameter(True, "Publish every joint as a point of a cloud.", live=True)
+    publish_overlay: bool = _parameter(True, "Publish the image with skeletons while somebody listens.", live=True)
     publish_tf: bool = _parameter(True, "Publish a TF frame per body and joint.", live=True)
+    publish_poses: bool = _parameter(True, "Publish a pose per body.", live=True)
+    publish_people: bool = _parameter(False, "Publish /people for nav2's social layers; needs people_msgs.")
+    publish_detections: bool = _parameter(False, "Publish a 3D box per person; needs vision_msgs.")
+    publish_humans: bool = _parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.")
+    publish_when_unheard: bool = _parameter(
+        True, "Look for people even while nobody subscribes to what is published.", live=True
+    )
+    fixed_frame: str = _parameter("", "Frame of /people, such as the costmap's; empty takes the camera's.")
+    transform_patience: float = _parameter(
+        0.05,
+        "Seconds to wait for the transform of an image's time before an older one is taken.",
+        0.0,
+        1.0,
+        live=True,
+    )
     frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
     camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")
     image_is_rectified: bool = _parameter(

@@ -16,8 +16,8 @@ WIDTH, HEIGHT = 640, 480
 PICTURE = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-def test_who_is_there_is_listed_by_name(more_types: MessageTypes, header: Any) -> None:
-    message = humans.ids(more_types, header, [standing("p3"), standing("p12")])
+def test_who_is_there_is_listed(more_types: MessageTypes, header: Any) -> None:
+    message = humans.ids(more_types, header, ["p3", "p12"])
     assert list(message.ids) == ["p3", "p12"]
     assert message.header.stamp.sec == 12
     assert list(humans.ids(more_types, header, []).ids) == []

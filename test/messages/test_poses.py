@@ -21,7 +21,8 @@ def test_everybody_is_a_pose_between_the_hips_turned_as_the_body(types: MessageT
         assert frame is not None
         np.testing.assert_allclose([pose.position.x, pose.position.y, pose.position.z], frame[0])
         turn = pose.orientation
-        np.testing.assert_allclose(Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix(), frame[1], atol=1e-12)
+        rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+        np.testing.assert_allclose(rotation, frame[1], atol=1e-12)
 
 
 def test_somebody_without_hips_has_no_pose(types: MessageTypes, header: Any) -> None:

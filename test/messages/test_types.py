@@ -34,7 +34,7 @@ def build(kind: str, types: MessageTypes) -> Any:
         "geometry_msgs/msg/PoseArray": lambda: poses.from_people(types, header, PEOPLE),
         "people_msgs/msg/People": lambda: people.from_people(types, header, PEOPLE, np.eye(4)),
         "vision_msgs/msg/Detection3DArray": lambda: detections.from_people(types, header, PEOPLE, 0.3),
-        "hri_msgs/msg/IdsList": lambda: humans.ids(types, header, PEOPLE),
+        "hri_msgs/msg/IdsList": lambda: humans.ids(types, header, ["p1", "p7"]),
         "hri_msgs/msg/Skeleton2D": lambda: humans.skeleton2d(types, header, PEOPLE[0], 640, 480),
         "hri_msgs/msg/NormalizedRegionOfInterest2D": lambda: humans.region(
             types, header, np.array([1, 2, 3, 4]), 0.5, 640, 480

@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseArray, Quaternion, TransformStamped, Vector3
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
+from transforms3d.quaternions import mat2quat
 from visualization_msgs.msg import MarkerArray
 
 from metric_pose_ros.geometry.camera import Camera
@@ -38,6 +41,7 @@ TOPICS = {
     "markers": ("/metric_pose/markers", MarkerArray),
     "keypoints": ("/metric_pose/keypoints", PointCloud2),
     "overlay": ("/metric_pose/overlay", Image),
+    "poses": ("/metric_pose/poses", PoseArray),
     "tf": ("/tf", TFMessage),
     "diagnostics": ("/diagnostics", DiagnosticArray),
 }
@@ -127,6 +131,7 @@ class Bench:
         self.node = rclpy.create_node("bench")
         self._images_to = self.node.create_publisher(Image, "image", QoSProfile(depth=2))
         self._info_to = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=2))
+        self._transforms_to = self.node.create_publisher(TFMessage, "/tf", 100)
         self._spinner = threading.Thread(target=self._spin, daemon=True)
         self._spinner.start()
         return self
@@ -236,6 +241,20 @@ class Bench:
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
         result = self._call(SetParameters, "/metric_pose/set_parameters", request).results[0]
         return result.successful, result.reason
+
+    def enable(self, wanted: bool) -> str:
+        """Asks the node to work or to rest; its answer."""
+        answer = self._call(SetBool, "/metric_pose/enable", SetBool.Request(data=wanted))
+        assert answer.success
+        return answer.message
+
+    def send_transform(self, parent: str, child: str, pose: np.ndarray, stamp_s: float | None = None) -> None:
+        """Publishes on /tf where a frame is; the time is now, if none is given."""
+        w, x, y, z = mat2quat(pose[:3, :3]).tolist()
+        transform = TransformStamped(header=self.header(stamp_s, parent), child_frame_id=child)
+        transform.transform.translation = Vector3(**dict(zip("xyz", pose[:3, 3].tolist(), strict=True)))
+        transform.transform.rotation = Quaternion(x=x, y=y, z=z, w=w)
+        self._transforms_to.publish(TFMessage(transforms=[transform]))
 
     def get_parameter(self, name: str) -> Any:
         """The node's value, as a message."""
