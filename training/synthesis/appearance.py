@@ -1,4 +1,4 @@
-"""What people wear and look like: garments as shells over the skin, fabrics, hair, skin colours."""
+"""What people wear and look like: which garments and where they end, fabrics, hair, skin colours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from training.synthesis import renderer_cpu as r
-from training.synthesis.body import BODY_VERTICES, Mesh
+from training.synthesis.renderer import Looks
 
 FABRIC_PIXELS = 128
 
@@ -95,92 +95,47 @@ class Wardrobe:
         return cls(fabrics, edges, np.ascontiguousarray(creases))
 
 
-@dataclass(frozen=True)
-class Outfit:
-    """One person's looks; arrays as `shade_person` takes them. texture: names the fabrics, for the label."""
+def sample_looks(rng: np.random.Generator, count: int, wardrobe: Wardrobe) -> Looks:
+    """Draws garments, fabrics, hair and skin of `count` people."""
 
-    cut: np.ndarray
-    textures: np.ndarray
-    edges: np.ndarray
-    skin: np.ndarray
-    hair: np.ndarray
-    skirt: bool
-    long_hair: bool
-    looseness: tuple[float, float]
-    hair_volume: float
-    texture: str
+    def uniform(low: float, high: float) -> np.ndarray:
+        return rng.uniform(low, high, count)
 
+    def one_of(odds: list[float], *choices: np.ndarray) -> np.ndarray:
+        return np.choose(rng.choice(len(odds), count, p=odds), choices)
 
-def sample_outfit(rng: np.random.Generator, wardrobe: Wardrobe) -> Outfit:
-    """Draws garments, fabrics, hair and skin."""
-    uniform = rng.uniform
-    skirt = uniform() < 0.10
-    sleeve = rng.choice([uniform(0.12, 0.3), uniform(0.3, 0.55), uniform(0.88, 1.0), -0.1], p=[0.15, 0.33, 0.47, 0.05])
-    trousers = rng.choice([uniform(0.25, 0.5), uniform(0.85, 1.02)], p=[0.25, 0.75])
+    bald = uniform(0, 1) < 0.06
     waist = uniform(0.05, 0.17)
-    bald = uniform() < 0.06
-    cut = np.zeros(11, np.float32)
-    cut[r.SLEEVE], cut[r.HEM], cut[r.NECK] = sleeve, waist - uniform(-0.01, 0.16), uniform(0.50, 0.60)
-    cut[r.TROUSERS], cut[r.WAIST] = trousers, waist
-    cut[r.SHOES], cut[r.GLOVES] = uniform() < 0.93, uniform() < 0.05
-    cut[r.HAIRLINE] = 9 if bald else uniform(-0.005, 0.03)
-    cut[r.TOP_SCALE], cut[r.BOTTOM_SCALE], cut[r.BUMP] = uniform(1, 3), uniform(1, 3), uniform(0.1, 0.7)
-    chosen = rng.integers(len(wardrobe.fabrics), size=3)
-    if uniform() < 0.12:
-        chosen[1] = chosen[0]
-    creases = wardrobe.creases[rng.integers(len(wardrobe.creases))]
-    dark = rng.beta(1.2, 1.4)
-    skin = (_SKIN_LIGHT * (1 - dark) + _SKIN_DARK * dark) * uniform(0.85, 1.15)
-    hair = _HAIR_COLOURS[rng.choice(6, p=[0.35, 0.3, 0.12, 0.1, 0.1, 0.03])] if uniform() > 0.05 else _colour(rng)
-    loose = [
-        float(rng.choice([uniform(0.001, 0.006), uniform(0.006, 0.022), uniform(0.02, 0.035)], p=[0.45, 0.45, 0.1]))
-        for _ in range(2)
-    ]
-    return Outfit(
-        cut=cut,
-        textures=np.stack([*wardrobe.fabrics[chosen], creases]),
-        edges=wardrobe.edges[rng.integers(len(wardrobe.edges))],
-        skin=skin.astype(np.float32),
-        hair=hair.astype(np.float32),
-        skirt=bool(skirt),
-        long_hair=not bald and bool(uniform() < 0.22),
-        looseness=(loose[0], loose[1]),
-        hair_volume=float(uniform(0.004, 0.035)),
-        texture="-".join(str(number) for number in chosen),
+    cut = np.zeros((count, 11))
+    none = np.full(count, -0.1)
+    cut[:, r.SLEEVE] = one_of(
+        [0.15, 0.33, 0.47, 0.05], uniform(0.12, 0.3), uniform(0.3, 0.55), uniform(0.88, 1.0), none
     )
-
-
-@dataclass(frozen=True)
-class Dressed:
-    """A person ready to be drawn: (V, 3) vertices with garments, (F, 3) faces, (F,) kinds, (V, 3) normals."""
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    kinds: np.ndarray
-    normals: np.ndarray
-
-
-def dress(rng: np.random.Generator, mesh: Mesh, vertices: np.ndarray, outfit: Outfit) -> Dressed:
-    """Pushes the skin outwards where garments, shoes and hair are. vertices: (V, 3) posed, world frame."""
-    vertices = np.array(vertices, np.float32)
-    fields, cut, rest = mesh.fields, outfit.cut, mesh.rest
-    on_body = np.arange(len(vertices)) < BODY_VERTICES
-    arm, height = fields[:, r.ARM], fields[:, r.HEIGHT]
-    trunk = (arm <= 0) & (fields[:, r.HEAD] < 0.5)
-    top = ((arm > 0) & (arm < cut[r.SLEEVE])) | (trunk & (height > cut[r.HEM]) & (height < cut[r.NECK]))
-    bottom = (arm <= 0) & (height < cut[r.WAIST]) & (fields[:, r.LEG] < cut[r.TROUSERS]) & (fields[:, r.FOOT] < 0.5)
-    shift = rng.uniform(0, 1, 2)
-    rows = ((rest[:, 2] * 1.3 + shift[0] + 2) * 256).astype(int) % 256
-    columns = ((rest[:, 0] * 1.3 + rest[:, 1] + shift[1] + 3) * 256).astype(int) % 256
-    wrinkle = outfit.edges[rows, columns] - 0.5
-    offset = np.zeros(len(vertices), np.float32)
-    offset += np.where(top & on_body, outfit.looseness[0] * (1 + 1.2 * wrinkle) + 0.002, 0)
-    offset += np.where(bottom & ~top & on_body, outfit.looseness[1] * (1 + 1.2 * wrinkle), 0)
-    if cut[r.SHOES] > 0:
-        offset += np.where((fields[:, r.FOOT] > 0.4) & on_body, 0.008, 0)
-    over_hairline = fields[:, r.SCALP] - cut[r.HAIRLINE]
-    on_scalp = (over_hairline > 0) & (fields[:, r.HEAD] > 0.5) & on_body
-    offset += np.where(on_scalp, outfit.hair_volume * np.clip(over_hairline * 25, 0, 1) * (1 + 0.8 * wrinkle), 0)
-    vertices += r.vertex_normals(vertices, mesh.body) * offset[:, None]
-    faces, kinds = mesh.wear(outfit.skirt, outfit.long_hair)
-    return Dressed(vertices, faces, kinds, r.vertex_normals(vertices, faces))
+    cut[:, r.HEM], cut[:, r.NECK] = waist - uniform(-0.01, 0.16), uniform(0.50, 0.60)
+    cut[:, r.TROUSERS] = one_of([0.25, 0.75], uniform(0.25, 0.5), uniform(0.85, 1.02))
+    cut[:, r.WAIST] = waist
+    cut[:, r.SHOES], cut[:, r.GLOVES] = uniform(0, 1) < 0.93, uniform(0, 1) < 0.05
+    cut[:, r.HAIRLINE] = np.where(bald, 9, uniform(-0.005, 0.03))
+    cut[:, r.TOP_SCALE], cut[:, r.BOTTOM_SCALE], cut[:, r.BUMP] = uniform(1, 3), uniform(1, 3), uniform(0.1, 0.7)
+    fabrics = rng.integers(len(wardrobe.fabrics), size=(count, 3))
+    overall = uniform(0, 1) < 0.12
+    fabrics[overall, 1] = fabrics[overall, 0]
+    dark = rng.beta(1.2, 1.4, count)[:, None]
+    hair = _HAIR_COLOURS[rng.choice(6, count, p=[0.35, 0.3, 0.12, 0.1, 0.1, 0.03])]
+    dyed = uniform(0, 1) < 0.05
+    loose = [
+        one_of([0.45, 0.45, 0.1], uniform(0.001, 0.006), uniform(0.006, 0.022), uniform(0.02, 0.035)) for _ in range(2)
+    ]
+    return Looks.of(
+        cut=cut,
+        fabrics=fabrics,
+        creases=rng.integers(len(wardrobe.creases), size=count),
+        edges=rng.integers(len(wardrobe.edges), size=count),
+        skin=(_SKIN_LIGHT * (1 - dark) + _SKIN_DARK * dark) * rng.uniform(0.85, 1.15, (count, 1)),
+        hair=np.where(dyed[:, None], rng.uniform(0.02, 0.8, (count, 3)) ** 2, hair),
+        skirt=uniform(0, 1) < 0.10,
+        long_hair=~bald & (uniform(0, 1) < 0.22),
+        looseness=np.stack(loose, 1),
+        hair_volume=uniform(0.004, 0.035),
+        wrinkle=rng.uniform(0, 1, (count, 2)),
+    )

@@ -1,98 +1,84 @@
-"""Where people are: rooms, panoramas, photographs, and the shadow on the ground."""
+"""Where people are: rooms, panoramas and photographs, drawn by number for both renderers."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from training.synthesis import renderer_cpu_places
-from training.synthesis.appearance import Wardrobe
 from training.synthesis.assets import Assets
-from training.synthesis.canvas import RENDERED_SIDE, SUPERSAMPLING, Shadow, renderer_view
-from training.synthesis.framing import Crop
-from training.synthesis.light import Lighting
+from training.synthesis.renderer import PANORAMA, PHOTOGRAPH, ROOM, SUPERSAMPLING, Backdrops, Lights
 
-KINDS = {"room": 0.38, "panorama": 0.27, "photograph": 0.35}
-"""Kinds of backgrounds and how often they are drawn."""
+ODDS = {ROOM: 0.38, PANORAMA: 0.27, PHOTOGRAPH: 0.35}
+"""How often each kind is drawn."""
 
-
-def sample_background(
-    rng: np.random.Generator, assets: Assets, wardrobe: Wardrobe, crop: Crop, light: Lighting, ground: float
-) -> tuple[np.ndarray, str]:
-    """Linear colours (S, S, 3) behind the person, and the place: ``room``, ``panorama:NAME`` or ``photograph:NAME``."""
-    odds = KINDS if assets.photographs else {"room": 0.6, "panorama": 0.4}
-    kind = str(rng.choice(list(odds), p=list(odds.values())))
-    if kind == "room":
-        return _room(rng, wardrobe, crop, ground), kind
-    if kind == "panorama":
-        return _panorama(crop, light), f"panorama:{light.panorama.name}"
-    number = int(rng.integers(len(assets.photographs)))
-    return _photograph(rng, assets.photographs[number]), f"photograph:{assets.photograph_names[number]}"
+_ODDS_WITHOUT_PHOTOGRAPHS = {ROOM: 0.6, PANORAMA: 0.4}
 
 
-def darken_ground(colours: np.ndarray, crop: Crop, ground: float, shadow: Shadow, strength: float) -> None:
-    """Multiplies a person's shadow on the floor at height `ground` (m) into a background, in place."""
-    focal, centre = renderer_view(crop)
-    renderer_cpu_places.darken_ground(
-        colours, ground, crop.camera.position, crop.camera.rotation, focal, centre, centre, shadow.nearness,
-        shadow.to_shadow, strength,
-    )  # fmt: skip
+def sample_backdrops(
+    rng: np.random.Generator,
+    assets: Assets,
+    fabrics: int,
+    rotation: np.ndarray,
+    position: np.ndarray,
+    ground: np.ndarray,
+) -> Backdrops:
+    """A backdrop for each crop.
 
-
-def defocus(rng: np.random.Generator, colours: np.ndarray) -> np.ndarray:
-    """Every other background is somewhat out of focus."""
-    if rng.random() < 0.5:
-        return cv2.GaussianBlur(colours, (0, 0), rng.uniform(0.5, 3.5) * SUPERSAMPLING)
-    return colours
-
-
-def _photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    window = int(rng.uniform(0.25, 1) * min(image.shape[:2]))
-    top, left = rng.integers(image.shape[0] - window + 1), rng.integers(image.shape[1] - window + 1)
-    piece = np.ascontiguousarray(image[top : top + window, left : left + window])
-    small = cv2.resize(piece, (RENDERED_SIDE, RENDERED_SIDE), interpolation=cv2.INTER_AREA)
-    colours = (small.astype(np.float32) / 255) ** 2.2 * np.float32(rng.uniform(0.5, 1.3))
-    return np.ascontiguousarray(colours[:, ::-1] if rng.random() < 0.5 else colours)
-
-
-def _panorama(crop: Crop, light: Lighting) -> np.ndarray:
-    focal, centre = renderer_view(crop)
-    step = 4
-    slope = (np.arange(0, RENDERED_SIDE, step) + step / 2 - centre) / focal
-    x, y = np.meshgrid(slope, slope)
-    rays = np.stack([x, y, np.ones_like(x)], -1) @ crop.camera.rotation
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    pixels = light.panorama.pixels
-    azimuth = (np.arctan2(rays[..., 1], rays[..., 0]) - light.turn) % (2 * np.pi) / (2 * np.pi) * pixels.shape[1]
-    polar = np.arccos(np.clip(rays[..., 2], -1, 1)) / np.pi * pixels.shape[0]
-    where = azimuth.astype(np.float32), polar.astype(np.float32)
-    view = cv2.remap(pixels, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    view = np.minimum(view / (np.median(view) * 3 + 1e-3), 1.5)
-    return np.clip(cv2.resize(view, (RENDERED_SIDE, RENDERED_SIDE), interpolation=cv2.INTER_CUBIC), 0, None)
-
-
-def _room(rng: np.random.Generator, wardrobe: Wardrobe, crop: Crop, ground: float) -> np.ndarray:
-    """A rectangular room around the camera, turned any way, its farthest wall behind the person."""
-    focal, centre = renderer_view(crop)
-    heading = rng.uniform(0, 2 * np.pi)
+    Args:
+        fabrics: how many there are; rotation, position: (N, 3, 3), (N, 3) of the crops' cameras; ground: (N,) m.
+    """
+    count, uniform = len(ground), rng.uniform
+    odds = ODDS if assets.photographs else _ODDS_WITHOUT_PHOTOGRAPHS
+    kind = rng.choice(list(odds), count, p=list(odds.values()))
+    # A rectangular room around the camera, turned any way, its farthest wall behind the person.
+    heading = uniform(0, 2 * np.pi, count)
     cosine, sine = np.cos(heading), np.sin(heading)
-    to_world = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-    position = to_world.T @ crop.camera.position
-    ahead = to_world.T @ crop.camera.rotation[2]
-    far = position + np.sign(ahead) * (np.abs(ahead) * rng.uniform(4, 14) + 0.6)
-    low = np.minimum(position - rng.uniform(0.8, 6, 3), far)
-    high = np.maximum(position + rng.uniform(0.8, 6, 3), far)
-    low[2] = min(ground, position[2] - 0.1)
-    high[2] = max(ground + rng.uniform(2.3, 4.5), position[2] + 0.3)
-    fabrics = wardrobe.fabrics
-    plain = np.full_like(fabrics[0], 0.7)
-    patterned = rng.random(3) < (0.75, 0.45, 0.15)  # floor, walls, ceiling
-    textures = np.stack([fabrics[rng.integers(len(fabrics))] if pattern else plain for pattern in patterned])
-    tints = rng.uniform(0.35, 1.2, (3, 1)) * rng.uniform(0.85, 1.1, (3, 3))
-    repeats = rng.uniform(0.25, 2.0, 3)
-    sides = rng.uniform(0.45, 1.1, 6) * rng.uniform(0.5, 1.1)
-    return renderer_cpu_places.shade_room(
-        RENDERED_SIDE, RENDERED_SIDE, focal, centre, centre, (crop.camera.rotation @ to_world).astype(np.float32),
-        position.astype(np.float32), low.astype(np.float32), high.astype(np.float32), textures,
-        tints.astype(np.float32), repeats.astype(np.float32), sides.astype(np.float32),
-    )  # fmt: skip
+    to_room = np.zeros((count, 3, 3))
+    to_room[:, 0, 0], to_room[:, 0, 1], to_room[:, 1, 0], to_room[:, 1, 1] = cosine, sine, -sine, cosine
+    to_room[:, 2, 2] = 1
+    inside = (to_room @ position[..., None])[..., 0]
+    ahead = (to_room @ rotation[:, 2, :, None])[..., 0]
+    far = inside + np.sign(ahead) * (np.abs(ahead) * uniform(4, 14, (count, 1)) + 0.6)
+    low = np.minimum(inside - uniform(0.8, 6, (count, 3)), far)
+    high = np.maximum(inside + uniform(0.8, 6, (count, 3)), far)
+    low[:, 2] = np.minimum(ground, inside[:, 2] - 0.1)
+    high[:, 2] = np.maximum(ground + uniform(2.3, 4.5, count), inside[:, 2] + 0.3)
+    patterned = rng.random((count, 3)) < (0.75, 0.45, 0.15)  # floor, walls, ceiling
+    blurred = rng.random(count) < 0.5
+    number, window = _windows(rng, assets, count)
+    return Backdrops.of(
+        kind=kind,
+        defocus=np.where(blurred, uniform(0.5, 3.5, count) * SUPERSAMPLING, 0),
+        heading=heading,
+        low=low,
+        high=high,
+        fabrics=np.where(patterned, rng.integers(fabrics, size=(count, 3)), -1),
+        tints=uniform(0.35, 1.2, (count, 3, 1)) * uniform(0.85, 1.1, (count, 3, 3)),
+        repeats=uniform(0.25, 2.0, (count, 3)),
+        sides=uniform(0.45, 1.1, (count, 6)) * uniform(0.5, 1.1, (count, 1)),
+        photograph=number,
+        window=window,
+        brightness=uniform(0.5, 1.3, count),
+        mirrored=rng.random(count) < 0.5,
+    )
+
+
+def _windows(rng: np.random.Generator, assets: Assets, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which photograph, and (N, 3) left, top and side of a square piece of it."""
+    if not assets.photographs:
+        return np.zeros(count, int), np.ones((count, 3))
+    sizes = np.array([photograph.shape[:2] for photograph in assets.photographs])
+    number = rng.integers(len(sizes), size=count)
+    height, width = sizes[number].T
+    side = np.maximum(2, np.floor(rng.uniform(0.25, 1, count) * np.minimum(height, width)))
+    left, top = np.floor(rng.random(count) * (width - side + 1)), np.floor(rng.random(count) * (height - side + 1))
+    return number, np.stack([left, top, side], 1)
+
+
+def place_name(assets: Assets, backdrops: Backdrops, lights: Lights, number: int) -> str:
+    """What a label calls a crop's place: ``room``, ``panorama:NAME`` or ``photograph:NAME``."""
+    kind = int(backdrops.kind[number])
+    if kind == ROOM:
+        return "room"
+    if kind == PANORAMA:
+        return f"panorama:{assets.panoramas[int(lights.panorama[number])].name}"
+    return f"photograph:{assets.photograph_names[int(backdrops.photograph[number])]}"

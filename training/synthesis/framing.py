@@ -1,145 +1,150 @@
-"""Cameras: where a robot's camera stands, what of a person it sees, and the virtual camera of the crop."""
+"""Cameras: where a robot's camera stands, what of a person it sees, and the virtual camera of the crop. All batched."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import torch
+from torch import Tensor
 
-CROP_SIDE = 256
+from training.synthesis.renderer import CROP_SIDE, Views
+
 BOX_MARGIN = 1.25
 """The crop is this much larger than the box."""
 
+NEAREST_SKIN = 0.25
+"""A person with skin nearer to the camera than this (m) cannot be framed."""
 
-@dataclass(frozen=True)
-class Camera:
-    """A camera without distortion. rotation: (3, 3) world to camera (x right, y down, z forward); position: (3,) m."""
+_FEWEST_VERTICES = 150
+"""As many vertices of the skin must lie in the image."""
 
-    rotation: np.ndarray
-    position: np.ndarray
-
-    def see(self, points: np.ndarray) -> np.ndarray:
-        """(..., 3) world points in the camera frame, m."""
-        return (points - self.position) @ self.rotation.T
+_UP = np.array([0, 0, 1.0])
 
 
-@dataclass(frozen=True)
-class Crop:
-    """A virtual camera looking at a box.
-
-    Attributes:
-        camera: its pose. intrinsics: (3, 3), pixel centres at integers, optical axis at ((S-1)/2, (S-1)/2).
-        image: (4,) the real image's left, top, right, bottom in the real camera's normalised coordinates;
-        to_real: (3, 3) rotation from the crop camera to the real camera; truncated: whether the image cuts the person.
-    """
-
-    camera: Camera
-    intrinsics: np.ndarray
-    image: np.ndarray
-    to_real: np.ndarray
-    truncated: bool
-
-    @property
-    def focal(self) -> float:
-        return float(self.intrinsics[0, 0])
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """(..., 2) pixels of points (..., 3) given in the crop camera's frame."""
-        depth = np.maximum(points[..., 2:], 1e-3)
-        return points[..., :2] / depth * self.focal + self.intrinsics[0, 2]
-
-    def inside_image(self, scale: int = 1) -> np.ndarray:
-        """(S * scale, S * scale) bool: which pixels of the crop the real image covers."""
-        side = CROP_SIDE * scale
-        pixels = (np.arange(side) + 0.5) / scale - 0.5
-        slope = (pixels - self.intrinsics[0, 2]) / self.focal
-        x, y = np.meshgrid(slope, slope)
-        rays = np.stack([x, y, np.ones_like(x)], -1) @ self.to_real.T
-        u, v = rays[..., 0] / rays[..., 2], rays[..., 1] / rays[..., 2]
-        left, top, right, bottom = self.image
-        return (rays[..., 2] > 0) & (u >= left) & (u <= right) & (v >= top) & (v <= bottom)
-
-
-def look_at(position: np.ndarray, target: np.ndarray, up: np.ndarray) -> Camera:
-    """A camera at `position` whose axis goes through `target`, with `up` upwards in its image."""
+def look_at(position: np.ndarray, target: np.ndarray, up: np.ndarray = _UP) -> np.ndarray:
+    """(..., 3, 3) world to camera of cameras at `position` (..., 3) whose axes go through `target`, `up` upwards."""
     forward = target - position
-    forward = forward / np.linalg.norm(forward)
+    forward = forward / np.linalg.norm(forward, axis=-1, keepdims=True)
     right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    return Camera(np.stack([right, np.cross(forward, right), forward]), position)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    return np.stack([right, np.cross(forward, right), forward], -2)
 
 
-def sample_camera(rng: np.random.Generator, centre: np.ndarray, ground: float) -> Camera:
-    """A robot's or a person's camera, 1.1 to 12 m from the person, 0.2 to 3 m above the ground, mostly level.
-
-    Args:
-        centre: (3,) middle of the person, m; ground: height of the floor, m.
-    """
-    distance = float(np.exp(rng.uniform(np.log(1.2), np.log(11.0)))) if rng.random() < 0.75 else rng.uniform(2.0, 6.0)
-    heights = (rng.uniform(0.8, 1.8), rng.uniform(0.2, 0.8), rng.uniform(1.8, 3.0))
-    height = float(rng.choice(heights, p=[0.5, 0.3, 0.2]))
-    if rng.random() < 0.06:  # anything else: upstairs, drones, slopes
-        height = float(np.clip(distance * np.tan(np.deg2rad(rng.uniform(-25, 60))) + 0.9, -2, 8))
-    azimuth = rng.uniform(0, 2 * np.pi)
-    position = np.array([*(centre[:2] + distance * np.array([np.cos(azimuth), np.sin(azimuth)])), ground + height])
-    aimed = look_at(position, centre, np.array([0, 0, 1.0]))
-    pitch = np.arcsin(-aimed.rotation[2, 2])
-    if rng.random() < 0.5:  # a level camera, unless the person would be out of sight
-        pitch = float(np.clip(rng.normal(0, 6) * np.pi / 180, pitch - 0.6, pitch + 0.6))
-    heading = azimuth + np.pi + rng.uniform(-0.45, 0.45)
-    forward = np.array([np.cos(heading) * np.cos(pitch), np.sin(heading) * np.cos(pitch), -np.sin(pitch)])
-    roll = np.deg2rad(rng.normal(0, 2.5))
-    level = look_at(position, position + forward, np.array([0, 0, 1.0]))
-    lean = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    return Camera(lean @ level.rotation, position)
-
-
-def sample_crop(rng: np.random.Generator, camera: Camera, surface: np.ndarray, truncate: bool) -> Crop | None:
-    """Frames a person as the estimator will: a virtual camera looks at the box of what is seen, not quite exactly.
+def sample_cameras(rng: np.random.Generator, centre: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cameras of robots and people, 1 to 12 m from the person, 0.2 to 3 m above the ground, mostly level.
 
     Args:
-        camera: the real camera; surface: (V, 3) the person's skin, world frame; truncate: let the image cut the person.
+        centre: (N, 3) middle of the person, m; ground: (N,) height of the floor, m.
 
     Returns:
-        None if the person is too close to the camera to be framed.
+        rotation (N, 3, 3) world to camera and position (N, 3).
     """
-    points = camera.see(surface)
-    if points[:, 2].min() < 0.25:
-        return None
-    plane = points[:, :2] / points[:, 2:]
-    low, high = plane.min(0), plane.max(0)
-    image = _sample_image(rng, low, high, truncate)
-    seen = plane[(plane >= image[:2]).all(1) & (plane <= image[2:]).all(1)]
-    if len(seen) < 150:
-        return None
-    low, high = np.maximum(seen.min(0), image[:2]), np.minimum(seen.max(0), image[2:])
-    size = high - low
-    centre = (low + high) / 2 + np.clip(rng.normal(0, 0.035, 2), -0.1, 0.1) * size
-    to_real = look_at(np.zeros(3), np.append(centre, 1.0), np.array([0, -1.0, 0])).rotation.T
-    edges = np.array([[low[0], centre[1], 1], [high[0], centre[1], 1], [centre[0], low[1], 1], [centre[0], high[1], 1]])
-    turned = edges @ to_real
-    turned = turned[:, :2] / turned[:, 2:]
-    extent = max(turned[1, 0] - turned[0, 0], turned[3, 1] - turned[2, 1])
-    focal = CROP_SIDE / (extent * BOX_MARGIN * rng.triangular(0.85, 1.0, 1.25))
-    middle = (CROP_SIDE - 1) / 2
-    intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
-    return Crop(Camera(to_real.T @ camera.rotation, camera.position), intrinsics, image, to_real, truncate)
+    count, uniform = len(centre), rng.uniform
+    distance = np.where(rng.random(count) < 0.75, np.exp(uniform(np.log(1.0), np.log(12), count)), uniform(2, 6, count))
+    mount = rng.choice(3, count, p=[0.5, 0.3, 0.2])  # a person's or a robot's eyes, a small robot, a mast or a ceiling
+    height = uniform(np.array([0.8, 0.2, 1.8])[mount], np.array([1.8, 0.8, 3.0])[mount])
+    elevation = np.deg2rad(uniform(-25, 65, count))
+    anywhere = rng.random(count) < 0.10  # upstairs, drones, slopes
+    height = np.where(anywhere, np.clip(distance * np.tan(elevation) + 0.9, -2, 8), height)
+    azimuth = uniform(0, 2 * np.pi, count)
+    aside = distance[:, None] * np.stack([np.cos(azimuth), np.sin(azimuth)], 1)
+    position = np.column_stack([centre[:, :2] + aside, ground + height])
+    pitch = np.arcsin(-look_at(position, centre)[:, 2, 2])
+    level = np.clip(np.deg2rad(rng.normal(0, 6, count)), pitch - 0.6, pitch + 0.6)  # the person stays in sight
+    pitch = np.where(rng.random(count) < 0.5, level, pitch)
+    heading = azimuth + np.pi + uniform(-0.45, 0.45, count)
+    forward = np.stack([np.cos(heading) * np.cos(pitch), np.sin(heading) * np.cos(pitch), -np.sin(pitch)], 1)
+    kind = rng.choice(3, count, p=[0.86, 0.11, 0.03])  # held level, on a leaning robot, lying on its side or overhead
+    roll = np.deg2rad(np.choose(kind, [rng.normal(0, 2.5, count), rng.normal(0, 15, count), uniform(-180, 180, count)]))
+    cosine, sine, zero = np.cos(roll), np.sin(roll), np.zeros(count)
+    lean = np.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1], 1).reshape(count, 3, 3)
+    return lean @ look_at(position, position + forward), position
 
 
-def _sample_image(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, truncate: bool) -> np.ndarray:
-    """(4,) image bounds around a person's bounds, one or two of them cutting the person if asked for."""
+def frame(
+    rng: np.random.Generator, rotation: Tensor, position: Tensor, skin: Tensor, truncate: np.ndarray
+) -> tuple[Views, Tensor]:
+    """Frames people as the estimator will: virtual cameras look at the box of what is seen, not quite exactly.
+
+    Args:
+        rotation, position: (N, 3, 3), (N, 3) real cameras, world to camera; skin: (N, V, 3) the people's skin, world.
+        truncate: (N,) bool, whether the image cuts the person.
+
+    Returns:
+        the views, and (N,) bool whether each is good: the person is not too near and enough of them lies in the image.
+    """
+    device, count = skin.device, len(skin)
+    points = (skin - position[:, None]) @ rotation.transpose(1, 2)
+    good = points[..., 2].amin(1) >= NEAREST_SKIN
+    plane = points[..., :2] / points[..., 2:].clamp(min=NEAREST_SKIN)
+    low, high = plane.amin(1), plane.amax(1)
+    image = _place_images(rng, low, high, truncate)
+    seen = ((plane >= image[:, None, :2]) & (plane <= image[:, None, 2:])).all(-1)
+    good &= seen.sum(1) >= _FEWEST_VERTICES
+    low = torch.maximum(torch.where(seen[..., None], plane, torch.inf).amin(1), image[:, :2])
+    high = torch.minimum(torch.where(seen[..., None], plane, -torch.inf).amax(1), image[:, 2:])
+    low, high = torch.where(good[:, None], low, -0.1), torch.where(good[:, None], high, 0.1)
+    shift = torch.as_tensor(np.clip(rng.normal(0, 0.035, (count, 2)), -0.1, 0.1), dtype=torch.float32, device=device)
+    zoom = torch.as_tensor(rng.triangular(0.85, 1.0, 1.25, count), dtype=torch.float32, device=device)
+    centre = (low + high) / 2 + shift * (high - low)
+    from_real = _towards(centre)
+    x, y, one = centre[:, 0], centre[:, 1], torch.ones_like(zoom)
+    edges = torch.stack(
+        [
+            torch.stack([low[:, 0], y, one], -1),
+            torch.stack([high[:, 0], y, one], -1),
+            torch.stack([x, low[:, 1], one], -1),
+            torch.stack([x, high[:, 1], one], -1),
+        ],
+        1,
+    )
+    turned = edges @ from_real.transpose(1, 2)
+    good &= (turned[..., 2] > 0.05).all(1)
+    turned = turned[..., :2] / turned[..., 2:].clamp(min=0.05)
+    extent = torch.maximum(turned[:, 1, 0] - turned[:, 0, 0], turned[:, 3, 1] - turned[:, 2, 1])
+    good &= extent > 1e-3
+    focal = CROP_SIDE / (extent.clamp(min=1e-3) * BOX_MARGIN * zoom)
+    views = Views(
+        rotation=from_real @ rotation,
+        position=position,
+        focal=focal,
+        image=image,
+        to_real=from_real.transpose(1, 2).contiguous(),
+        truncated=torch.as_tensor(truncate, device=device),
+    )
+    return views, good
+
+
+def _towards(centre: Tensor) -> Tensor:
+    """(N, 3, 3) turns of a camera that put the point (N, 2) of its image plane on the axis, without roll."""
+    forward = torch.nn.functional.normalize(torch.cat([centre, torch.ones_like(centre[:, :1])], 1), dim=1)
+    down = torch.tensor([0.0, 1, 0], device=centre.device).expand_as(forward)
+    right = torch.nn.functional.normalize(torch.linalg.cross(down, forward), dim=1)
+    return torch.stack([right, torch.linalg.cross(forward, right), forward], 1)
+
+
+def _place_images(rng: np.random.Generator, low: Tensor, high: Tensor, truncate: np.ndarray) -> Tensor:
+    """(N, 4) image bounds around people's bounds (N, 2), one or two of them cutting the person if asked for."""
+    count, uniform, device = len(low), rng.uniform, low.device
+
+    def draw(values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
+
     size = high - low
     # Most people stand clear of the image's border, so most crops have none of its black beyond.
-    margins = rng.exponential(1.5, 4) * size.max() + (10 * size.max() if rng.random() < 0.6 else 0)
-    image = np.concatenate([low - margins[:2], high + margins[2:]])
-    if truncate:
-        side = rng.choice(["feet", "head", "left", "right", "corner"], p=[0.55, 0.10, 0.125, 0.125, 0.10])
-        if side in ("feet", "corner"):
-            image[3] = low[1] + size[1] * rng.uniform(0.32, 0.9)
-        if side == "head":
-            image[1] = low[1] + size[1] * rng.uniform(0.08, 0.5)
-        if side == "left" or (side == "corner" and rng.random() < 0.5):
-            image[0] = low[0] + size[0] * rng.uniform(0.1, 0.5)
-        elif side in ("right", "corner"):
-            image[2] = high[0] - size[0] * rng.uniform(0.1, 0.5)
+    clear = np.where(rng.random(count) < 0.6, 10.0, 0.0)
+    margins = draw(rng.exponential(1.5, (count, 4)) + clear[:, None]) * size.amax(1, keepdim=True)
+    image = torch.cat([low - margins[:, :2], high + margins[:, 2:]], 1)
+    side = rng.choice(5, count, p=[0.55, 0.10, 0.125, 0.125, 0.10])
+    feet, head, left, right, corner = (side == number for number in range(5))
+    on_left = left | (corner & (rng.random(count) < 0.5))
+    on_right = right | (corner & ~on_left)
+    cuts = {  # bound of the image -> whom it cuts, and where along the person
+        0: (on_left, low[:, 0] + size[:, 0] * draw(uniform(0.1, 0.5, count))),
+        1: (head, low[:, 1] + size[:, 1] * draw(uniform(0.08, 0.5, count))),
+        2: (on_right, high[:, 0] - size[:, 0] * draw(uniform(0.1, 0.5, count))),
+        3: (feet | corner, low[:, 1] + size[:, 1] * draw(uniform(0.32, 0.9, count))),
+    }
+    for bound, (whom, where) in cuts.items():
+        cut = torch.as_tensor(whom & truncate, device=device)
+        image[:, bound] = torch.where(cut, where, image[:, bound])
     return image

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
-from training.synthesis.renderer_cpu import rasterize
+from training.synthesis.renderer import Lights
 
 SHADOW_PIXELS = 160
+"""Side of a person's shadow map."""
 
 
 @dataclass(frozen=True)
@@ -50,61 +54,45 @@ class Panorama:
         return cls(name, pixels, harmonics.astype(np.float32), sun)
 
 
-@dataclass(frozen=True)
-class Lighting:
-    """What shines on one crop.
-
-    The sky as harmonics (9, 3) times ambient; the sun's direction (3,) and colour (3,); the panorama that both come
-    from, turned by `turn` rad about the vertical.
-    """
-
-    harmonics: np.ndarray
-    ambient: np.float32
-    sun: np.ndarray
-    sun_colour: np.ndarray
-    panorama: Panorama
-    turn: float
-
-
-def sample_lighting(rng: np.random.Generator, panoramas: list[Panorama]) -> Lighting:
-    """A panorama turned about the vertical, as sky; sun from overcast to hard."""
-    panorama = panoramas[rng.integers(len(panoramas))]
-    turn = float(rng.uniform(0, 2 * np.pi))
+def sample_lights(rng: np.random.Generator, count: int, panoramas: Sequence[Panorama]) -> Lights:
+    """Panoramas turned about the vertical, as sky; suns from overcast to hard."""
+    chosen = rng.integers(len(panoramas), size=count)
+    turn = rng.uniform(0, 2 * np.pi, count)
     cosine, sine = np.cos(turn), np.sin(turn)
-    harmonics = panorama.harmonics.copy()
+    at_rest = np.stack([panorama.harmonics for panorama in panoramas])[chosen]
+    harmonics = at_rest.copy()
     # Only the first band turns; the second band's azimuth matters little and is left as it is.
-    harmonics[3] = cosine * panorama.harmonics[3] - sine * panorama.harmonics[1]
-    harmonics[1] = sine * panorama.harmonics[3] + cosine * panorama.harmonics[1]
-    x, y, z = panorama.sun
-    sun = np.array([cosine * x - sine * y, sine * x + cosine * y, max(z, 0.25)])
-    sun /= np.linalg.norm(sun)
-    strength = rng.choice([0.0, rng.uniform(0.2, 0.8), rng.uniform(0.8, 2.0)], p=[0.3, 0.4, 0.3])
-    colour = np.array([1, rng.uniform(0.85, 1), rng.uniform(0.65, 1)]) * strength
-    ambient = np.float32(rng.uniform(0.6, 1.8))
-    return Lighting(harmonics, ambient, sun.astype(np.float32), colour.astype(np.float32), panorama, turn)
+    harmonics[:, 3] = cosine[:, None] * at_rest[:, 3] - sine[:, None] * at_rest[:, 1]
+    harmonics[:, 1] = sine[:, None] * at_rest[:, 3] + cosine[:, None] * at_rest[:, 1]
+    x, y, z = np.stack([panorama.sun for panorama in panoramas])[chosen].T
+    sun = np.stack([cosine * x - sine * y, sine * x + cosine * y, np.maximum(z, 0.25)], 1)
+    sun /= np.linalg.norm(sun, axis=1, keepdims=True)
+    kind = rng.choice(3, count, p=[0.3, 0.4, 0.3])
+    strength = np.choose(kind, [np.zeros(count), rng.uniform(0.2, 0.8, count), rng.uniform(0.8, 2.0, count)])
+    tint = np.stack([np.ones(count), rng.uniform(0.85, 1, count), rng.uniform(0.65, 1, count)], 1)
+    return Lights.of(
+        harmonics=harmonics,
+        ambient=rng.uniform(0.6, 1.8, count),
+        sun=sun,
+        sun_colour=tint * strength[:, None],
+        panorama=chosen,
+        turn=turn,
+    )
 
 
-def cast_shadow(vertices: np.ndarray, faces: np.ndarray, sun: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth map from the sun.
+def shadow_views(skin: Tensor, sun: Tensor) -> Tensor:
+    """(M, 3, 4) maps from world points to the pixels of shadow maps and the nearness to the sun.
 
-    Returns:
-        (SHADOW_PIXELS, SHADOW_PIXELS) nearness to the sun, and the (3, 4) map from world points to its
-        pixels and nearness.
+    Args:
+        skin: (M, V, 3) people; sun: (M, 3) unit directions towards it.
     """
-    used = vertices[np.unique(faces)]
-    centre = (used.min(0) + used.max(0)) / 2
-    radius = float(np.linalg.norm(used - centre, axis=1).max()) * 1.05
-    right = np.cross(sun, [0, 0, 1.0])
-    right /= np.linalg.norm(right)
-    up = np.cross(sun, right)
-    scale = SHADOW_PIXELS / 2 / radius
-    to_shadow = np.stack(
-        [
-            np.append(right * scale, SHADOW_PIXELS / 2 - right @ centre * scale),
-            np.append(up * scale, SHADOW_PIXELS / 2 - up @ centre * scale),
-            np.append(sun, 5 - sun @ centre),
-        ]
-    ).astype(np.float32)
-    points = vertices @ to_shadow[:, :3].T + to_shadow[:, 3]
-    _, _, nearness = rasterize(np.ascontiguousarray(points, np.float32), faces, SHADOW_PIXELS, SHADOW_PIXELS)
-    return nearness, to_shadow
+    low, high = skin.amin(1), skin.amax(1)
+    centre = (low + high) / 2
+    radius = (skin - centre[:, None]).norm(dim=2).amax(1) * 1.1 + 0.03  # clothes reach beyond the skin
+    up_axis = torch.tensor([0.0, 0, 1], device=skin.device).expand_as(sun)
+    right = torch.nn.functional.normalize(torch.linalg.cross(sun, up_axis), dim=1)
+    up = torch.linalg.cross(sun, right)
+    axes = torch.stack([right, up, sun], 1)
+    axes[:, :2] *= (SHADOW_PIXELS / 2 / radius)[:, None, None]
+    offset = torch.tensor([SHADOW_PIXELS / 2, SHADOW_PIXELS / 2, 5.0], device=skin.device)
+    return torch.cat([axes, (offset - (axes @ centre[..., None])[..., 0])[..., None]], 2)

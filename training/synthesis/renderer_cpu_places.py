@@ -102,3 +102,17 @@ def darken_ground(colours, ground, eye_point, rotation, focal, cx, cy, shadow_ma
             dark = shadow_share(shadow_map, to_shadow, p0, p1, ground, 1.7, 2, 0.01)
             for k in range(3):
                 colours[y, x, k] *= 1 - strength * dark
+
+
+@njit(cache=True)
+def overlay(colours, nearness, owner, surface, layer, layer_nearness, layer_owner, triangle, surfaces):
+    """Puts a layer into planes, in place, where it is nearer; surfaces: what the planes call the layer's triangles."""
+    height, width = nearness.shape
+    for y in range(height):
+        for x in range(width):
+            if layer_nearness[y, x] > nearness[y, x]:
+                nearness[y, x] = layer_nearness[y, x]
+                owner[y, x] = layer_owner
+                surface[y, x] = surfaces[triangle[y, x]]
+                for k in range(3):
+                    colours[y, x, k] = layer[y, x, k]

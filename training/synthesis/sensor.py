@@ -1,102 +1,147 @@
-"""What a camera does to a picture: resolution, focus, motion, exposure, noise, compression; things before the lens."""
+"""What a camera does to pictures: exposure, resolution, focus, motion, flicker, noise, compression. All batched."""
 
 from __future__ import annotations
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.synthesis.codec import compress
+from training.synthesis.renderer import Bundle
+from training.synthesis.resampling import blur_matrices, resample, shrink_matrices, stretch_matrices
+
+FEWEST_PIXELS = 24
+"""However far the person, the crop is made of at least this many real pixels a side."""
+
+FOR_PERSON, FOR_PICTURE, FIXED = 0, 1, 2
+"""What the exposure is metered on."""
+
+_MOTION_TAPS = 9
 
 
-def hide_behind_shapes(
-    rng: np.random.Generator, image: np.ndarray, photographs: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Puts one or two flat shapes in front.
+@dataclass(frozen=True)
+class Settings(Bundle):
+    """One camera a crop.
 
-    Args:
-        image: (S, S, 3) float32, 0..1.
-
-    Returns:
-        the image and a (S, S) bool mask of what is hidden now.
+    Attributes:
+        metering: (N,) FOR_PERSON, FOR_PICTURE or FIXED; percentile, target: (N,) which brightness is brought where.
+        scale: (N,) the real image's pixels per crop pixel; below one the person has fewer pixels than the crop.
+        blur: (N,) sigma, crop pixels; motion: (N, 2) how far the picture smears, crop pixels.
+        gain: (N, 3); offset, contrast, noise: (N,); grey: (N,) bool.
+        bands: (N, 3) amplitude, cycles down the picture and phase of light that flickers under a rolling shutter.
+        quality: (N,) of JPEG, 0 = none.
     """
-    side = image.shape[0]
-    hidden = np.zeros((side, side), bool)
-    for _ in range(rng.integers(1, 3)):
-        mask = np.zeros((side, side), np.float32)
-        x, y = rng.uniform(0.05, 0.95, 2) * side
-        radius = rng.uniform(0.05, 0.2) * side
-        kind = rng.integers(3)
-        if kind == 0:
-            axes = (int(radius), int(radius * rng.uniform(0.4, 1)))
-            cv2.ellipse(mask, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1, cv2.LINE_AA)
-        elif kind == 1:
-            size = (radius * rng.uniform(0.5, 3), radius * rng.uniform(0.4, 1.5))
-            corners = cv2.boxPoints(((float(x), float(y)), size, float(rng.uniform(0, 180)))).astype(np.int32)
-            cv2.fillPoly(mask, [corners], 1.0, cv2.LINE_AA)
-        else:
-            angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(5, 10)))
-            reach = radius * rng.uniform(0.5, 1.4, (2, len(angles)))
-            outline = np.stack([x + reach[0] * np.cos(angles), y + reach[1] * np.sin(angles)], 1)
-            cv2.fillPoly(mask, [outline.astype(np.int32)], 1.0, cv2.LINE_AA)
-        if photographs:
-            photograph = photographs[rng.integers(len(photographs))]
-            top = rng.integers(max(1, photograph.shape[0] - side))
-            left = rng.integers(max(1, photograph.shape[1] - side))
-            piece = np.ascontiguousarray(photograph[top : top + side, left : left + side])
-            cover = cv2.resize(piece, (side, side)).astype(np.float32) / 255 * rng.uniform(0.6, 1.1)
-        else:
-            cover = np.full((side, side, 3), rng.uniform(0, 1, 3), np.float32)
-        image = image * (1 - mask[..., None]) + cover * mask[..., None]
-        hidden |= mask > 0.5
-    return image.astype(np.float32), hidden
+
+    metering: Tensor
+    percentile: Tensor
+    target: Tensor
+    scale: Tensor
+    blur: Tensor
+    motion: Tensor
+    gain: Tensor
+    offset: Tensor
+    contrast: Tensor
+    noise: Tensor
+    grey: Tensor
+    bands: Tensor
+    quality: Tensor
 
 
-def expose(rng: np.random.Generator, linear: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Linear colours (S, S, 3) to gamma-encoded 0..1, exposed for the picture, the person (mask (S, S)) or neither."""
-    kind = rng.random()
-    if kind < 0.85:
-        metered = linear[person] if kind < 0.5 and person.sum() > 50 else linear
-        white = np.percentile(metered, rng.uniform(85, 99))
-        linear = linear * np.clip(rng.uniform(0.5, 0.9) / max(0.02, white), 0.3, 4)
-    return np.clip(linear, 0, 1) ** (1 / 2.2)
+def sample_settings(rng: np.random.Generator, focal: np.ndarray) -> Settings:
+    """Cameras of any resolution, focal length and quality; focal: (N,) the crops', in their pixels."""
+    count, uniform = len(focal), rng.uniform
+
+    def sometimes(odds: float, values: np.ndarray) -> np.ndarray:
+        return np.where(rng.random(count) < odds, values, 0)
+
+    real_focal = np.exp(uniform(np.log(250), np.log(2000), count))  # a 640-pixel wide angle to a full-HD portrait lens
+    angle = uniform(0, 2 * np.pi, count)
+    smear = sometimes(0.10, uniform(3, 13, count))
+    noisy = rng.random(count) < 0.85
+    return Settings.of(
+        metering=rng.choice(3, count, p=[0.5, 0.35, 0.15]),
+        percentile=uniform(0.85, 0.99, count),
+        target=uniform(0.5, 0.9, count),
+        scale=real_focal / focal,
+        blur=sometimes(0.3, uniform(0.3, 1.3, count)),
+        motion=np.stack([np.cos(angle), np.sin(angle)], 1) * smear[:, None],
+        gain=1 + rng.normal(0, 0.05, (count, 3)),
+        offset=rng.normal(0, 0.03, count),
+        contrast=rng.normal(1, 0.12, count),
+        noise=np.where(noisy, uniform(0, 0.03, count), uniform(0.03, 0.08, count)),
+        grey=rng.random(count) < 0.06,
+        bands=np.stack(
+            [sometimes(0.05, uniform(0.05, 0.25, count)), uniform(1, 8, count), uniform(0, 2 * np.pi, count)], 1
+        ),
+        quality=sometimes(0.5, uniform(30, 95, count)),
+    )
 
 
-def degrade(rng: np.random.Generator, image: np.ndarray, real_scale: float) -> np.ndarray:
+def expose(linear: Tensor, person: Tensor, settings: Settings) -> Tensor:
+    """Linear colours (N, S, S, 3) to gamma-encoded 0..1, exposed for the person (N, S, S), the picture or neither."""
+    few, count = linear[:, 2::4, 2::4].flatten(1, 2), len(linear)
+    mask = person[:, 2::4, 2::4].flatten(1, 2)
+    on_person = (settings.metering == FOR_PERSON) & (mask.sum(1) > 10)
+    metered = torch.where((mask | ~on_person[:, None])[..., None], few, torch.inf).flatten(1).sort(1).values
+    finite = torch.where(on_person, mask.sum(1), mask.shape[1]) * 3
+    rank = (settings.percentile * (finite - 1)).long()
+    white = metered[torch.arange(count, device=linear.device), rank]
+    gain = torch.where(settings.metering == FIXED, 1.0, (settings.target / white.clamp(min=0.02)).clamp(0.3, 4))
+    return (linear * gain[:, None, None, None]).clamp(0, 1) ** (1 / 2.2)
+
+
+def degrade(pictures: Tensor, settings: Settings, generator: torch.Generator) -> Tensor:
     """Lens, sensor and codec.
 
     Args:
-        image: (S, S, 3) float32 RGB 0..1; real_scale: the real image's pixels per crop pixel; below one, the person
-            is seen by fewer pixels than the crop has.
+        pictures: (N, 3, S, S) RGB 0..1; generator: on their device, of the noise.
 
     Returns:
-        (S, S, 3) uint8.
+        as given.
     """
-    side = image.shape[0]
-    if real_scale < 1:
-        few = max(24, int(side * real_scale))
-        image = cv2.resize(image, (few, few), interpolation=cv2.INTER_AREA)
-    size = image.shape[0]
-    if rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3) * size / side)
-    if rng.random() < 0.08:
-        length = max(3, int(rng.uniform(3, 11) * size / side))
-        kernel = np.zeros((length, length), np.float32)
-        angle = rng.uniform(0, np.pi)
-        reach = np.array([np.cos(angle), np.sin(angle)]) * (length - 1) / 2
-        middle = (length - 1) / 2
-        start, end = middle - reach, middle + reach
-        cv2.line(kernel, (round(start[0]), round(start[1])), (round(end[0]), round(end[1])), 1.0)
-        image = cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1e-6))
-    image = image * (1 + rng.normal(0, 0.05, 3)) + rng.normal(0, 0.03)
-    if rng.random() < 0.06:
-        image = np.repeat(image.mean(-1, keepdims=True), 3, -1)
-    contrast = rng.normal(1, 0.12)
-    image = (image - 0.5) * contrast + 0.5
-    strength = rng.uniform(0, 0.03) if rng.random() < 0.85 else rng.uniform(0.03, 0.08)
-    image = image + rng.standard_normal(image.shape, dtype=np.float32) * strength
-    pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
-    if rng.random() < 0.5:
-        encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(30, 95))])[1]
-        pixels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
-    if real_scale < 1:
-        smooth = cv2.INTER_LINEAR if rng.random() < 0.8 else cv2.INTER_CUBIC
-        pixels = cv2.resize(np.ascontiguousarray(pixels), (side, side), interpolation=smooth)
-    return np.ascontiguousarray(pixels)
+    side = pictures.shape[-1]
+    few = (side * settings.scale.clamp(max=1)).long().clamp(min=FEWEST_PIXELS)
+    share = few / side
+    x = pictures.clone()
+    coarse, blurred = _where(few < side), _where(settings.blur > 0)
+    x[coarse] = resample(x[coarse], shrink_matrices(few[coarse], side))
+    x[blurred] = resample(x[blurred], blur_matrices((settings.blur * share)[blurred], side))
+    moved = _where(settings.motion.abs().sum(1) > 0)
+    x[moved] = _smear(x[moved], (settings.motion * share[:, None])[moved])
+
+    def each(values: Tensor) -> Tensor:
+        return values.reshape(len(x), -1, 1, 1)
+
+    amplitude, cycles, phase = settings.bands.T
+    rows = torch.arange(side, device=x.device) / few[:, None]
+    flicker = 1 + amplitude[:, None] * torch.sin(2 * torch.pi * cycles[:, None] * rows + phase[:, None])
+    x = x * each(settings.gain) * flicker[:, None, :, None] + each(settings.offset)
+    x = torch.where(each(settings.grey), x.mean(1, keepdim=True), x)
+    x = (x - 0.5) * each(settings.contrast) + 0.5
+    x = x + torch.randn(x.shape, generator=generator, device=x.device) * each(settings.noise)
+    x = x.clamp(0, 1)
+    coded = _where(settings.quality > 0)
+    x[coded] = compress(x[coded], settings.quality[coded])
+    x[coarse] = resample(x[coarse], stretch_matrices(few[coarse], side))
+    return x.clamp(0, 1)
+
+
+def _where(mask: Tensor) -> Tensor:
+    return mask.nonzero()[:, 0]
+
+
+def _smear(pictures: Tensor, motion: Tensor) -> Tensor:
+    """Averages pictures (N, 3, S, S) along motions (N, 2) px."""
+    if not len(pictures):
+        return pictures
+    side = pictures.shape[-1]
+    middle = torch.eye(2, 3, device=pictures.device)[None]
+    total = torch.zeros_like(pictures)
+    for step in torch.linspace(-0.5, 0.5, _MOTION_TAPS).tolist():
+        shift = torch.cat([torch.zeros_like(middle).expand(len(motion), 2, 3)[..., :2], motion[..., None]], 2)
+        grid = functional.affine_grid(middle + shift * step * 2 / side, list(pictures.shape), align_corners=False)
+        total += functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    return total / _MOTION_TAPS

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
-from training.synthesis.light import Panorama, cast_shadow
+from training.synthesis.light import SHADOW_PIXELS, Panorama, shadow_views
 from training.synthesis.renderer_cpu import irradiance, rasterize, vertex_normals
 from training.synthesis.renderer_cpu_places import darken_ground, shade_room
-from training.synthesis.solids import Box, build_solids
+from training.synthesis.solids import build_solids
 
 
 def test_a_triangle_covers_the_pixels_whose_centres_lie_inside():
@@ -42,8 +43,13 @@ def test_what_is_behind_the_camera_is_not_drawn():
     assert (rasterize(corners, np.array([[0, 1, 2]], np.int32), 32, 32)[0] == -1).all()
 
 
+def box(centre, size, heading):
+    """The triangles of one box."""
+    return build_solids(np.array([centre], float), np.array([size], float), np.array([heading]), np.array([0]))
+
+
 def test_normals_of_a_box_point_outwards():
-    solids = build_solids([Box(np.array([1.0, 2, 3]), np.array([2.0, 4, 6]), 0.4)])
+    solids = box([1.0, 2, 3], [2.0, 4, 6], 0.4)
     normals = vertex_normals(solids.vertices, solids.faces)
     outwards = solids.vertices - np.array([1.0, 2, 3])
     assert ((normals * outwards).sum(1) > 0).all()
@@ -75,9 +81,11 @@ def test_light_from_above_lights_what_faces_up_and_the_sun_is_found():
 
 
 def test_a_shadow_falls_away_from_the_sun():
-    solids = build_solids([Box(np.array([0, 0, 0.5]), np.array([0.4, 0.4, 1.0]), 0.0)])
-    sun = (np.array([1.0, 0, 1.0]) / np.sqrt(2)).astype(np.float32)
-    nearness, to_shadow = cast_shadow(solids.vertices, solids.faces, sun)
+    solids = box([0, 0, 0.5], [0.4, 0.4, 1.0], 0.0)
+    sun = torch.tensor([[1.0, 0, 1.0]]) / np.sqrt(2)
+    to_shadow = shadow_views(torch.from_numpy(solids.vertices)[None], sun.float())[0].numpy()
+    points = solids.vertices @ to_shadow[:, :3].T + to_shadow[:, 3]
+    _, _, nearness = rasterize(points, solids.faces, SHADOW_PIXELS, SHADOW_PIXELS)
     # A camera 10 m above looks straight down: picture right is +x, picture up is +y.
     down = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]])
     ground = np.ones((100, 100, 3), np.float32)
