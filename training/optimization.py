@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ def learning_rate_factor(settings: dict[str, Any], step: int, steps: int) -> flo
     if name not in SCHEDULES:
         raise ValueError(f"fit.schedule is {settings}; its name must be one of {', '.join(SCHEDULES)}")
     try:
-        factor = SCHEDULES[name](step / steps, **options)
+        factor = float(SCHEDULES[name](step / steps, **options))
     except TypeError as error:
         raise ValueError(f"fit.schedule: {name} does not take {options}: {error}") from error
     return factor * (min(1.0, (step + 1) / warmup) if warmup else 1.0)
@@ -109,7 +110,13 @@ def _constant(done: float) -> float:
     return 1.0
 
 
-SCHEDULES = {"cosine": _cosine, "metrabs": _metrabs, "one_cycle": _one_cycle, "steps": _steps, "constant": _constant}
+SCHEDULES: dict[str, Callable[..., float]] = {
+    "cosine": _cosine,
+    "metrabs": _metrabs,
+    "one_cycle": _one_cycle,
+    "steps": _steps,
+    "constant": _constant,
+}
 
 
 class RunningAverage:
@@ -132,7 +139,7 @@ class RunningAverage:
         self.decay = decay
         self._pairs = {
             name: (ours, theirs)
-            for (name, ours), theirs in zip(_tensors(self.model), _tensors(model).values(), strict=True)
+            for (name, ours), theirs in zip(_tensors(self.model).items(), _tensors(model).values(), strict=True)
             if ours is not theirs
         }
 

@@ -205,7 +205,7 @@ def main(arguments: argparse.Namespace) -> int:
     if "cache" not in data:
         raise ValueError(f"{arguments.config} has no data.cache, the folder where the maps go")
     folder = Path(only_set(data)["shards"])
-    torch.manual_seed(config["fit"]["seed"])  # counts only where a backbone has random weights
+    torch.manual_seed(config["fit"].get("seed", 1))  # counts only where a backbone has random weights
     run = BackboneRunner(build_backbone(model["backbone"]), model.get("crop_side", CROP_SIDE), arguments.threads)
     space, problems = JointSpace.from_names(model["skeletons"]), Problems()
     while True:
@@ -236,7 +236,7 @@ def only_set(data: dict[str, Any]) -> dict[str, Any]:
     """
     if len(data["train"]) != 1:
         raise ValueError(
-            f"data.train mixes {len(data['train'])} sets, but maps are cached of one only: leave out data.cache, or the "
-            "other sets"
+            f"data.train mixes {len(data['train'])} sets, but maps are cached of one only: leave out data.cache, or "
+            "all other sets"
         )
     return data["train"][0]
