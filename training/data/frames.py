@@ -18,7 +18,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import webdataset
 
 from metric_pose_ros.skeleton import Skeleton
 from training.data.shards import Problems
@@ -58,6 +57,9 @@ class Frame:
 
 def read_frames(paths: list[Path], problems: Problems) -> Iterator[Frame]:
     """Reads every frame of the shards, in order; what is missing or broken is noted in `problems` and skipped."""
+
+    # Imported here, because it imports torch, which takes seconds that writers of shards need not wait.
+    import webdataset
 
     def skip_and_note(error: Exception) -> bool:
         problems.note("broken shard", f"{type(error).__name__}: {error}")

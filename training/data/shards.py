@@ -24,7 +24,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import webdataset
 
 from metric_pose_ros.skeleton import BODY_30, Skeleton
 from training.joint_space import find_skeleton
@@ -110,6 +109,9 @@ def read_samples(paths: list[Path], problems: Problems) -> Iterator[Sample]:
         paths: tar files.
         problems: collects what was skipped.
     """
+
+    # Imported here, because it imports torch, which takes seconds that writers of shards need not wait.
+    import webdataset
 
     def skip_and_note(error: Exception) -> bool:
         problems.note("broken shard", f"{type(error).__name__}: {error}")
