@@ -96,8 +96,10 @@ def report(
     if time.monotonic() - complaints.latest_s < _RECENT_S:
         level = DiagnosticStatus.ERROR if complaints.latest_is_error else DiagnosticStatus.WARN
         message = complaints.latest
+    elif state.endswith("disabled"):
+        level, message = DiagnosticStatus.WARN, f"{state}: ask ~/enable to see people"
     elif state != "active":
-        level, message = DiagnosticStatus.WARN, f"{state}: activate the node, and enable it, to see people"
+        level, message = DiagnosticStatus.WARN, f"{state}: activate the node to see people"
     elif performance.is_idle:
         level, message = DiagnosticStatus.OK, "idle: nobody subscribes"
     elif performance.seconds_since_frame() > _RECENT_S:
