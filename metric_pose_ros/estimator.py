@@ -17,10 +17,16 @@ from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import inside_view
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.people import Detection, Person
-from metric_pose_ros.plausibility import bones_are_possible, enough_is_certain, fills_its_box, without_duplicates
+from metric_pose_ros.plausibility import (
+    bones_are_possible,
+    enough_is_certain,
+    fills_its_box,
+    spans_the_body,
+    without_duplicates,
+)
 from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
 from metric_pose_ros.skeleton import Skeleton
-from metric_pose_ros.views import average, looks
+from metric_pose_ros.views import average, check_mirrored, looks
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -42,6 +48,8 @@ class PoseEstimator:
         detector_threads: at most so many for the detector alone, which should be 1 where it works in the background.
         views: average over so many looks at each person, turned, zoomed and mirrored; 5 as in MeTRAbs. So many times
             slower.
+        skeleton: name of the one that people shall have, of those the model speaks; its first if not given. Of no
+            meaning for a network that runs already.
         only_plausible: drop poses that cannot be a person's, and the same person found twice. Without it every box
             gives a person, in the boxes' order, however wrong; NaN where the network said so.
 
@@ -66,13 +74,14 @@ class PoseEstimator:
         detector_threads: int | None = None,
         views: int = 1,
         only_plausible: bool = True,
+        skeleton: str | None = None,
     ) -> None:
         self.model: ModelFile | None = None
         if isinstance(model, PoseNetwork):
             self._network = model
         else:
             self.model = ModelFile.open(model)
-            info = self.model.pose_info()
+            info = self.model.pose_info(skeleton)
             self._network = PoseNetwork(open_engine(self.model, engine, threads), info)
         self.info = self._network.info
         self.description = self._network.description
@@ -81,6 +90,8 @@ class PoseEstimator:
         self.detector = detector
         self.timings: dict[str, float] = {}
         self._views = looks(views, mirror)
+        check_mirrored(self._views, self.skeleton)
+        self._spans_body = spans_the_body(self.skeleton)
         self._most_people = most_people
         self._only_plausible = only_plausible
         self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
@@ -266,7 +277,7 @@ class PoseEstimator:
             np.isfinite(joints2d).all()
             and bones_are_possible(joints3d, self.skeleton)
             and enough_is_certain(std)
-            and fills_its_box(joints2d, detection.box)
+            and (not self._spans_body or fills_its_box(joints2d, detection.box))
         )
         if self._only_plausible and not plausible:
             return None

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
-from metric_pose_ros.skeleton import SKELETONS, Skeleton
+from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.spoken_skeletons import choose, spoken_skeletons
 
 METADATA_KEY = "metric_pose_ros"
 FORMAT = 1
@@ -42,11 +43,12 @@ class PoseModelInfo:
     Attributes:
         name: such as ``metric_pose_heavy``.
         version: of the weights.
-        skeleton: joints and bones of its output.
+        skeleton: joints and bones of the people it gives.
         crop_side: side of the square crops it takes, px.
         crop_scale: side of what a crop shows over the larger side of the box.
         box_size_mm: side of the volume its heatmaps span.
         stride: px per heatmap cell.
+        outputs: which of the network's outputs are the skeleton's joints; None for all, in their order.
     """
 
     name: str
@@ -56,6 +58,7 @@ class PoseModelInfo:
     crop_scale: float
     box_size_mm: float
     stride: int
+    outputs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,23 +127,26 @@ class ModelFile:
         """Of the file, in hexadecimal."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
-    def pose_info(self) -> PoseModelInfo:
+    def pose_info(self, skeleton: str | None = None) -> PoseModelInfo:
         """What the model says of its crops and joints.
 
+        Args:
+            skeleton: the one that people shall have, of those the model speaks; its first if not given. See
+                `metric_pose_ros.spoken_skeletons`.
+
         Raises:
-            ModelError: if this is not a pose model, or entries are missing or contradict the graph.
+            ModelError: if this is not a pose model, entries are missing or contradict the graph, or the model does not
+                speak the skeleton.
         """
         if self.kind != "pose":
             raise ModelError(f"{self.path} is a {self.kind} detector, expected a pose model")
         try:
             entries = self.metadata
-            names = tuple(str(name) for name in entries["joints"])
-            edges = tuple((int(parent), int(child)) for parent, child in entries["edges"])
-            known = next((skeleton for skeleton in SKELETONS.values() if skeleton.names == names), None)
+            spoken, count = spoken_skeletons(entries), len(entries["joints"])
             info = PoseModelInfo(
                 name=str(entries["name"]),
                 version=str(entries["version"]),
-                skeleton=Skeleton(known.name if known else str(entries["name"]), names, edges),
+                skeleton=spoken[0].skeleton,
                 crop_side=int(entries["crop_side"]),
                 crop_scale=float(entries["crop_scale"]),
                 box_size_mm=float(entries["box_size_mm"]),
@@ -150,12 +156,17 @@ class ModelFile:
             raise ModelError(f"{self.path}: its metadata has no entry {error}; export it again") from error
         except (TypeError, ValueError) as error:
             raise ModelError(f"{self.path}: its metadata makes no sense: {error}") from error
-        side, joints = info.crop_side, len(info.skeleton)
+        side = info.crop_side
         self._check_shape("crops", self.inputs["crops"], (None, 3, side, side))
         self._check_shape("intrinsics", self.inputs["intrinsics"], (None, 3, 3))
         for name, size in (("joints2d", 2), ("relative", 3), ("absolute", 3), ("std", 3)):
-            self._check_shape(name, self.outputs[name], (None, joints, size))
-        return info
+            self._check_shape(name, self.outputs[name], (None, count, size))
+        try:
+            chosen = choose(spoken, skeleton)
+        except ValueError as error:
+            raise ModelError(f"{self.path}: {error}") from error
+        outputs = None if chosen.outputs == tuple(range(count)) else chosen.outputs
+        return replace(info, skeleton=chosen.skeleton, outputs=outputs)
 
     def _check_tensors(self) -> None:
         if self.kind not in _KINDS:

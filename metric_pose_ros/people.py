@@ -38,7 +38,7 @@ class Person:
         score: 0..1, the detector's score for the box.
         skeleton: names and bones of the J joints.
         id: who this is over frames, such as ``p3``; empty until a tracker has named the person.
-        velocity: (3,) metres per second of the pelvis in the camera optical frame; zero until tracked.
+        velocity: (3,) metres per second of the position in the camera optical frame; zero until tracked.
     """
 
     joints3d: Floats
@@ -53,5 +53,5 @@ class Person:
 
     @property
     def position(self) -> Floats:
-        """(3,) metres: the pelvis in the camera optical frame."""
-        return self.joints3d[self.skeleton.indices(("pelvis",))[0]]
+        """(3,) metres: the pelvis in the camera optical frame; what stands for it, see `Skeleton.root`."""
+        return self.joints3d[self.skeleton.root].mean(axis=0)

@@ -38,10 +38,12 @@ def bones_are_possible(joints3d: Floats, skeleton: Skeleton) -> bool:
 
     Args:
         joints3d: (J, 3) m.
-        skeleton: of the J joints. Bones without an entry in `TYPICAL_BONES_M` are not judged.
+        skeleton: of the J joints. Bones without an entry in `TYPICAL_BONES_M`, whichever end comes first, are not
+            judged.
     """
     for parent, child in skeleton.edges:
-        typical = TYPICAL_BONES_M.get((skeleton.names[parent], skeleton.names[child]))
+        bone = skeleton.names[parent], skeleton.names[child]
+        typical = TYPICAL_BONES_M.get(bone, TYPICAL_BONES_M.get(bone[::-1]))
         if typical is None:
             continue
         length = float(np.linalg.norm(joints3d[child] - joints3d[parent]))
@@ -58,6 +60,16 @@ def enough_is_certain(std: Floats) -> bool:
     """
     certain = np.linalg.norm(std, axis=1) < _UNSURE_STD_M
     return int(certain.sum()) > len(std) // 4
+
+
+def spans_the_body(skeleton: Skeleton) -> bool:
+    """Whether a skeleton reaches from the head or neck to both feet or ankles, so that a box of the person is its box.
+
+    `fills_its_box` says nothing of others, such as one of the hands.
+    """
+    names = set(skeleton.names)
+    feet = all({f"{side}_ankle", f"{side}_foot"} & names for side in ("left", "right"))
+    return feet and bool({"head_top", "head", "nose", "neck"} & names)
 
 
 def fills_its_box(joints2d: Floats, box: Floats, least: float = 0.5) -> bool:

@@ -69,7 +69,10 @@ class PoseNetwork:
 
     def _run(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> dict[str, Floats]:
         outputs = self._engine.run(crops=crops, intrinsics=intrinsics)
-        return {name: outputs[name].astype(float) for name in ("joints2d", "relative", "absolute", "std")}
+        found = {name: outputs[name].astype(float) for name in ("joints2d", "relative", "absolute", "std")}
+        if self.info.outputs is None:
+            return found
+        return {name: values[:, self.info.outputs] for name, values in found.items()}
 
 
 def probability_within(radius: float, std: Floats) -> Floats:

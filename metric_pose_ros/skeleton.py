@@ -56,6 +56,15 @@ class Skeleton:
 
         return self.indices(tuple(opposite(joint) for joint in self.names))
 
+    @cached_property
+    def root(self) -> npt.NDArray[np.intp]:
+        """Joints whose middle is where the person is: the pelvis, or else the hips, or else all of them."""
+        if "pelvis" in self.names:
+            return self.indices(("pelvis",))
+        if {"left_hip", "right_hip"} <= set(self.names):
+            return self.indices(("left_hip", "right_hip"))
+        return np.arange(len(self.names))
+
     def indices(self, names: tuple[str, ...]) -> npt.NDArray[np.intp]:
         """(len(names),) where each named joint stands in this skeleton.
 

@@ -103,6 +103,20 @@ def looks(count: int, mirror: bool = False) -> tuple[View, ...]:
     )
 
 
+def check_mirrored(views: tuple[View, ...], skeleton: Skeleton) -> None:
+    """Refuses looks in the mirror at a skeleton of which one side lacks a joint.
+
+    Raises:
+        ValueError: that names the joint.
+    """
+    if not any(view.mirrored for view in views):
+        return
+    try:
+        _ = skeleton.mirror
+    except ValueError as error:
+        raise ValueError(f"nobody can be looked at in the mirror: {error}; leave mirror and views out") from error
+
+
 def average(
     poses: PoseBatch, views: tuple[View, ...], intrinsics: Floats, skeleton: Skeleton, side: int, stride: int
 ) -> PoseBatch:

@@ -8,9 +8,10 @@ from metric_pose_ros.plausibility import (
     bones_are_possible,
     enough_is_certain,
     fills_its_box,
+    spans_the_body,
     without_duplicates,
 )
-from metric_pose_ros.skeleton import BODY_30, SKELETONS
+from metric_pose_ros.skeleton import BODY_30, SKELETONS, Skeleton
 from test.fake_models import STANDING_MM
 
 STANDING = STANDING_MM.astype(float) / 1000
@@ -25,6 +26,22 @@ def test_an_arm_of_two_metres_is_impossible():
     joints = STANDING.copy()
     joints[BODY_30.indices(("left_wrist", "left_hand"))] += [2, 0, 0]
     assert not bones_are_possible(joints, BODY_30)
+
+
+def test_a_bone_is_judged_whichever_end_comes_first():
+    joints = STANDING.copy()
+    joints[BODY_30.indices(("left_wrist", "left_hand"))] += [2, 0, 0]
+    reversed_bones = Skeleton("reversed", BODY_30.names, tuple((child, parent) for parent, child in BODY_30.edges))
+    assert bones_are_possible(STANDING, reversed_bones)
+    assert not bones_are_possible(joints, reversed_bones)
+
+
+def test_only_skeletons_from_head_to_feet_can_fill_a_box():
+    assert all(spans_the_body(skeleton) for skeleton in SKELETONS.values())
+    hands = Skeleton("hands", ("left_wrist", "right_wrist"), ())
+    legs = Skeleton("legs", ("left_hip", "left_ankle", "right_ankle"), ())
+    assert not spans_the_body(hands)
+    assert not spans_the_body(legs)
 
 
 def test_a_thigh_without_length_is_impossible():

@@ -33,6 +33,12 @@ def test_our_models_contain_every_standard_skeleton(target):
         assert np.array_equal(converted[:, position], joints[:, BODY_30.names.index(name)])
 
 
+def test_the_root_is_the_pelvis_or_else_the_hips_or_else_the_middle():
+    assert SMPL_24.root.tolist() == [0]
+    assert COCO_17.root.tolist() == [11, 12]
+    assert Skeleton("hands", ("left_hand", "right_hand"), ()).root.tolist() == [0, 1]
+
+
 def test_a_joint_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="'smpl_24' has no joint nose; it has pelvis"):
         SMPL_24.indices(("pelvis", "nose"))

@@ -60,6 +60,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--overlay", type=Path, metavar="FILE", help="write the drawing here: .png or .jpg, .mp4 for videos"
     )
     parser.add_argument("--model", default="metric_pose_heavy", help="heavy, fast or a file (default: %(default)s)")
+    parser.add_argument("--skeleton", metavar="NAME", help="that people shall have (default: the model's first)")
     parser.add_argument("--detector", default="movenet", help="movenet, nanodet or a file (default: %(default)s)")
     parser.add_argument("--engine", default="auto", choices=ENGINES)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
@@ -95,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         detector=None if boxes is not None else arguments.detector,
         threads=arguments.threads,
+        skeleton=arguments.skeleton,
     )
     print(estimator.description, file=sys.stderr)
     records = []

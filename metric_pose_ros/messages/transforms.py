@@ -27,7 +27,8 @@ def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_
     Args:
         types: source of message classes.
         header: std_msgs/Header of the image the people were seen in; its frame becomes the bodies' parent.
-        people: in the header's frame. Somebody without finite hips and neck has no body frame and is left out.
+        people: in the header's frame. Somebody without finite hips and neck has no body frame and is left out, and so
+            is everybody whose skeleton lacks hips, or both neck and shoulders.
         min_confidence: joints below are left out.
     """
     transforms = []
@@ -55,12 +56,15 @@ def body_frame(person: Person) -> tuple[npt.NDArray, npt.NDArray] | None:
 
     Returns:
         (3,) metres, the middle of the hips, and (3, 3) whose columns are the body's x (forward), y (left) and z (toward
-        the neck) in the camera's frame. None if hips and neck are not finite or lie on one line.
+        the neck) in the camera's frame. None if hips and neck are not finite or lie on one line, or the skeleton lacks
+        them.
     """
-    joints, find = np.asarray(person.joints3d, float), person.skeleton.indices
-    left, right = joints[find(("left_hip", "right_hip"))]
+    joints, find, names = np.asarray(person.joints3d, float), person.skeleton.indices, person.skeleton.names
     # Skeletons without a neck joint have it between the shoulders.
-    top = ("neck",) if "neck" in person.skeleton.names else ("left_shoulder", "right_shoulder")
+    top = ("neck",) if "neck" in names else ("left_shoulder", "right_shoulder")
+    if not {"left_hip", "right_hip", *top} <= set(names):
+        return None
+    left, right = joints[find(("left_hip", "right_hip"))]
     neck = joints[find(top)].mean(axis=0)
     origin = (left + right) / 2
     up, across = neck - origin, left - right

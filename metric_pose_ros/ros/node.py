@@ -59,6 +59,7 @@ def open_stream(settings: Settings) -> StreamEstimator:
     beside = settings.background_detection
     estimator = PoseEstimator(
         model=settings.model,
+        skeleton=settings.skeleton,
         engine=settings.engine,
         detector=settings.detector,
         threads=max(settings.threads - 1, 1) if beside else settings.threads,

@@ -20,6 +20,7 @@ class Settings:
 
     autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.")
     model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
+    skeleton: str = _parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
     engine: str = _parameter("auto", "What runs the networks: auto, onnxruntime or onnxruntime_cuda.")
     detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
     detection_interval: int = _parameter(

@@ -72,6 +72,14 @@ def test_boxes_can_be_given_instead_of_a_detector(files, tmp_path):
     assert len(json.loads((tmp_path / "out.json").read_text())["frames"][0]["people"]) == 2
 
 
+def test_people_can_have_another_skeleton(files, tmp_path, capsys):
+    assert predict(files, "image.png", "--fov", 60, "--skeleton", "coco_17", "--json", tmp_path / "out.json") == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["skeleton"]["name"] == "coco_17"
+    assert np.array(document["frames"][0]["people"][0]["joints3d"]).shape == (17, 3)
+    assert "1 people" in capsys.readouterr().out
+
+
 def test_without_a_camera_the_guess_is_said_aloud(files, capsys):
     assert predict(files, "image.png") == 0
     assert "60 degrees are assumed" in capsys.readouterr().err
@@ -90,6 +98,7 @@ def test_without_a_camera_the_guess_is_said_aloud(files, capsys):
         ("image.png", ["--fov", "200"], "a field of view of 200"),
         ("image.png", ["--overlay", "/nowhere/at/all.png"], "there is no folder /nowhere/at"),
         ("image.png", ["--detector", "nothing"], "no model 'nothing'"),
+        ("image.png", ["--skeleton", "smplx_42"], "does not speak the skeleton 'smplx_42'; it speaks body_30, smpl_24"),
         ("image.png", ["--threads", "0"], "0 threads"),
     ],
 )

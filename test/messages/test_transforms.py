@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
 from metric_pose_ros.messages.transforms import body_frame, from_people
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
-from metric_pose_ros.skeleton import COCO_17
+from metric_pose_ros.skeleton import COCO_17, Skeleton
 from test.standing import standing
 
 
@@ -102,3 +103,19 @@ def test_a_skeleton_without_a_neck_takes_the_middle_of_the_shoulders() -> None:
     frame = body_frame(coco)
     assert frame is not None
     assert frame[1][:, 2] @ [0, -1, 0] > 0.99
+
+
+@pytest.mark.parametrize("names", [("left_wrist", "right_wrist"), ("left_hip", "right_hip", "left_shoulder")])
+def test_a_skeleton_without_hips_or_top_has_no_body_frame(types: MessageTypes, header: Any, names: tuple) -> None:
+    whole = standing("p1")
+    kept = whole.skeleton.indices(names)
+    part = replace(
+        whole,
+        joints3d=whole.joints3d[kept],
+        joints2d=whole.joints2d[kept],
+        std=whole.std[kept],
+        confidence=whole.confidence[kept],
+        skeleton=Skeleton("part", names, ()),
+    )
+    assert body_frame(part) is None
+    assert from_people(types, header, [part], 0.0).transforms == []

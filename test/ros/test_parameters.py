@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rclpy
 import yaml
@@ -12,7 +13,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from metric_pose_ros.ros import parameters
+from metric_pose_ros.ros.node import open_stream
 from metric_pose_ros.ros.parameters import LIVE, Settings
+from test.fake_models import save_detector, save_pose_model
 from test.ros.graph import Running
 
 CONFIGURATION = Path(__file__).parents[2] / "config" / "metric_pose.yaml"
@@ -54,6 +57,15 @@ def test_what_is_declared_reads_back_as_the_defaults() -> None:
 def test_values_from_outside_replace_defaults() -> None:
     settings = parameters.read(declared(min_confidence=0.7, model="fast", detection_interval=3))
     assert (settings.min_confidence, settings.model, settings.detection_interval) == (0.7, "fast", 3)
+
+
+def test_the_skeleton_reaches_the_estimator(tmp_path: Path) -> None:
+    detector = save_detector(tmp_path / "detector.onnx", "movenet_multipose", {"people": np.zeros((1, 6, 56))})
+    model = save_pose_model(tmp_path / "pose.onnx")
+    for asked, found in (("", "body_30"), ("coco_17", "coco_17")):
+        stream = open_stream(Settings(model=str(model), detector=str(detector), skeleton=asked))
+        assert stream.estimator.skeleton.name == found
+        stream.close()
 
 
 @pytest.mark.parametrize(
