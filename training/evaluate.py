@@ -1,5 +1,6 @@
-"""``python -m training evaluate MODEL``: measures an exported model or a checkpoint with the synthetic protocol.
+"""``python -m training evaluate MODEL --protocol P``: measures an exported model or a checkpoint.
 
+Pictures take the way they take in the robot: camera and box to a crop that looks at the person, the network, placement.
 An exported model runs in ONNX Runtime, so the numbers are those of the file that a robot loads. With ``--card`` they
 are written into the model card beside it. A checkpoint is not calibrated yet: sizes and uncertainty are as trained.
 """
@@ -9,99 +10,119 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from rich.progress import track
 
-from metric_pose_ros.skeleton import SKELETONS, Skeleton
-from training.data.shards import Problems, Sample, read_samples, shard_paths
-from training.evaluation.synthetic import Arrays, markdown_table, score_groups
-from training.fit import load_model
+from metric_pose_ros.skeleton import BODY_30
+from training.data.frames import read_frames
+from training.data.shards import Problems, read_samples, shard_paths
+from training.evaluation.finding import count_examples, evenly_chosen, find_crowds, find_people
+from training.evaluation.opening import Looking, Opened, open_model
+from training.evaluation.protocols import h36m, h36m_truncated, mpi_inf_3dhp, mupots, synthetic, threedpw
+from training.evaluation.protocols.protocol import Protocol
+from training.evaluation.tables import Table
 from training.model_card import write_card
-from training.model_file import PoseFile
 
 logger = logging.getLogger(__name__)
 
-BATCH = 4
-Predict = Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32]], Arrays]
-
-
-def open_model(path: Path, threads: int) -> tuple[Predict, Skeleton]:
-    """What turns crops (N, 3, S, S) and intrinsics (N, 3, 3) into outputs by name, and the skeleton of those.
-
-    Args:
-        path: an exported ``.onnx`` or a ``.ckpt``.
-        threads: of the CPU.
-
-    Raises:
-        ValueError: for another kind of file, or a model whose joints are no known skeleton.
-    """
-    if path.suffix == ".onnx":
-        file = PoseFile(path, threads)
-        names = tuple(file.metadata.get("joints", ()))
-        known = [skeleton for skeleton in SKELETONS.values() if skeleton.names == names]
-        if not known:
-            raise ValueError(f"{path} has the joints {names}: no skeleton that the synthetic people have")
-        return file.run, known[0]
-    if path.suffix != ".ckpt":
-        raise ValueError(f"{path} is neither an exported .onnx nor a .ckpt")
-    model, _ = load_model(path)
-
-    def predict(crops: npt.NDArray[np.float32], intrinsics: npt.NDArray[np.float32]) -> Arrays:
-        with torch.no_grad():
-            output = model(torch.from_numpy(crops), torch.from_numpy(intrinsics))
-        return {name: value.numpy() for name, value in output._asdict().items()}
-
-    return predict, model.skeleton
-
-
-def predict_samples(predict: Predict, samples: list[Sample]) -> Arrays:
-    """The outputs for samples, by name."""
-    parts: list[Arrays] = []
-    for start in track(range(0, len(samples), BATCH), description="predicting"):
-        batch = samples[start : start + BATCH]
-        crops = np.stack([sample.image.transpose(2, 0, 1) for sample in batch]).astype(np.float32) / np.float32(255)
-        parts.append(predict(crops, np.stack([sample.intrinsics for sample in batch])))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def truth_of(samples: list[Sample]) -> Arrays:
-    """The labels of samples, by name."""
-    return {name: np.stack([getattr(s, name) for s in samples]) for name in ("joints_mm", "joints_px", "visibility")}
+PROTOCOLS: dict[str, Protocol] = {
+    module.PROTOCOL.name: module.PROTOCOL for module in (h36m, h36m_truncated, mpi_inf_3dhp, threedpw, synthetic)
+}
+"""By name, those of one person a picture."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training evaluate``."""
     parser.add_argument("model", type=Path, help="an exported .onnx or a .ckpt")
-    parser.add_argument("--shards", type=Path, default=Path("out/shards"))
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--protocol", default="synthetic", choices=(*PROTOCOLS, mupots.NAME))
+    parser.add_argument("--shards", type=Path, default=Path("out/shards"), help="of the protocol's data set")
+    parser.add_argument("--split", choices=("train", "validation", "test"), help="instead of the protocol's")
+    parser.add_argument("--skeleton", help="which of the model's skeletons; by default the protocol's, or its first")
+    parser.add_argument("--views", type=int, default=1, help="looks at each person that are averaged; MeTRAbs takes 5")
+    parser.add_argument("--mirror", action="store_true", help="average over each crop and its mirror image")
+    parser.add_argument(
+        "--boxes", default="detector", choices=("detector", "truth"), help="mupots: find people, or be told where"
+    )
+    parser.add_argument("--detector", default="movenet", help="mupots: movenet, nanodet or a file")
     parser.add_argument("--limit", type=int, default=0, help="at most so many samples, evenly chosen; 0 for all")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write the scores here")
-    parser.add_argument("--card", action="store_true", help="write the model card beside the exported model")
+    parser.add_argument("--batch", type=int, default=4, help="crops that go through the network at once")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--device", default="auto", help="of torch, for checkpoints: auto, cpu or cuda")
+    parser.add_argument("--json", type=Path, help="also write the results here")
+    parser.add_argument("--markdown", type=Path, help="also write the tables here")
+    parser.add_argument("--card", action="store_true", help="write the results into the card beside the exported model")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Measures a model and prints the table."""
-    predict, skeleton = open_model(arguments.model, arguments.threads)
+    """Measures a model and prints the tables."""
+    if arguments.mirror and arguments.views > 1:
+        raise ValueError("--mirror goes with one view: several are mirrored by turns anyway")
     problems = Problems()
-    samples = list(read_samples(shard_paths(arguments.shards, arguments.split), problems))
-    if arguments.limit and len(samples) > arguments.limit:
-        samples = [samples[i] for i in np.linspace(0, len(samples) - 1, arguments.limit).astype(int)]
-    if not samples:
-        logger.error("no readable sample in the %s shards of %s: %s", arguments.split, arguments.shards, problems)
-        return 1
-    facts: list[dict[str, Any]] = [sample.facts for sample in samples]
-    rows = score_groups(predict_samples(predict, samples), truth_of(samples), facts, skeleton)
-    print(f"{arguments.model}, synthetic {arguments.split} split; {problems}\n\n{markdown_table(rows)}")
+    opened = open_model(arguments.model, _looking(arguments))
+    tables, split = _measure(opened, arguments, problems)
+    text = "\n\n".join(table.markdown() for table in tables)
+    print(f"{arguments.model}, {arguments.protocol}, {split} split; {problems}\n\n{text}")
     if arguments.json:
-        arguments.json.write_text(json.dumps({name: asdict(scores) for name, scores in rows.items()}, indent=2))
+        arguments.json.write_text(json.dumps(_document(arguments, opened, split, tables, problems), indent=2) + "\n")
+    if arguments.markdown:
+        arguments.markdown.write_text(f"{arguments.model}; {problems}\n\n{text}\n")
     if arguments.card:
-        print(f"\n{write_card(arguments.model, rows, arguments.split)}")
+        print(f"\n{write_card(arguments.model, arguments.protocol, tables[:1])}")
     return 0
+
+
+def _measure(opened: Opened, arguments: argparse.Namespace, problems: Problems) -> tuple[list[Table], str]:
+    """The tables of the protocol, and the split they are of."""
+    if arguments.protocol == mupots.NAME:
+        split = arguments.split or mupots.SPLIT
+        paths = shard_paths(arguments.shards, split)
+        count = count_examples(paths)
+        frames = evenly_chosen(read_frames(paths, problems), count, arguments.limit)
+        total = min(count, arguments.limit or count)
+        crowds = find_crowds(opened, frames, mupots.MUPOTS_17, arguments.boxes == "truth", total)
+        return mupots.tables(crowds), split
+    protocol = PROTOCOLS[arguments.protocol]
+    split = arguments.split or protocol.split
+    paths = shard_paths(arguments.shards, split)
+    count = count_examples(paths)
+    samples = evenly_chosen(read_samples(paths, problems), count, arguments.limit)
+    total = min(count, arguments.limit or count)
+    return protocol.tables(find_people(opened, samples, protocol, arguments.batch, problems, total)), split
+
+
+def _looking(arguments: argparse.Namespace) -> Looking:
+    whole_frames = arguments.protocol == mupots.NAME
+    preferred = mupots.MUPOTS_17 if whole_frames else PROTOCOLS[arguments.protocol].skeleton or BODY_30
+    detects = whole_frames and arguments.boxes == "detector"
+    device = arguments.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Looking(
+        views=arguments.views,
+        mirror=arguments.mirror,
+        skeleton=arguments.skeleton,
+        preferred=preferred.name,
+        threads=arguments.threads,
+        device=device,
+        detector=arguments.detector if detects else None,
+        only_plausible=detects,
+    )
+
+
+def _document(
+    arguments: argparse.Namespace, opened: Opened, split: str, tables: list[Table], problems: Problems
+) -> dict[str, object]:
+    """What the JSON file says: how it was measured, what was skipped, and the tables."""
+    return {
+        "model": str(arguments.model),
+        "runs_on": opened.estimator.description,
+        "skeleton": opened.estimator.skeleton.name,
+        "protocol": arguments.protocol,
+        "split": split,
+        "views": arguments.views,
+        "mirror": arguments.mirror,
+        "limit": arguments.limit,
+        "skipped": dict(problems.counts),
+        "tables": {table.key: table.json() for table in tables},
+    }

@@ -29,14 +29,16 @@ class PoseFile:
 
     Attributes:
         metadata: what the file says of itself; empty while it is being made.
+        outputs: names of what it puts out.
     """
 
     def __init__(self, file: bytes | str | Path, threads: int = 1) -> None:
         self._session = cpu_session(str(file) if isinstance(file, Path) else file, threads)
         said = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "{}")
         self.metadata: dict[str, Any] = json.loads(said)
+        self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, crops: npt.NDArray[np.float32], intrinsics: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
         """Crops (N, 3, S, S) RGB 0..1 and intrinsics (N, 3, 3) to the outputs by name."""
-        names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(names, {"crops": crops, "intrinsics": intrinsics}), strict=True))
+        found = self._session.run(list(self.outputs), {"crops": crops, "intrinsics": intrinsics})
+        return dict(zip(self.outputs, found, strict=True))

@@ -22,7 +22,6 @@ from training.evaluation.metrics import (
     root_distance_errors,
     scale_aligned,
 )
-from training.evaluation.synthetic import markdown_table, score_groups
 
 
 def poses(count: int = 30, seed: int = 0) -> np.ndarray:
@@ -137,29 +136,6 @@ def test_where_nothing_is_known_nothing_is_said():
     two_joints = poses(1)
     two_joints[:, 2:] = np.nan
     assert np.isnan(procrustes_aligned(poses(1), two_joints)).all()
-
-
-def test_groups_are_scored_apart():
-    truth = {
-        "joints_mm": poses(4),
-        "joints_px": np.zeros((4, 30, 2)),
-        "visibility": np.full((4, 30), 2),
-    }
-    absolute = truth["joints_mm"].copy()
-    absolute[2:, 1:] += [0, 0, 100]  # all but the root of the last two
-    found = {
-        "absolute": absolute,
-        "relative": absolute,
-        "joints2d": np.full((4, 30, 2), [3.0, 4.0]),
-        "std": np.full((4, 30, 3), 1000.0),
-    }
-    facts = [{"pose_kind": kind, "truncated": kind == "sit"} for kind in ("walk", "walk", "sit", "sit")]
-    rows = score_groups(found, truth, facts, BODY_30)
-    assert rows["whole"].mpjpe == pytest.approx(0)
-    assert rows["pose: sit"].mpjpe == pytest.approx(100 * 29 / 30)
-    assert rows["all"].px == pytest.approx(5)
-    assert rows["all"].within_one_std == 100
-    assert "| pose: sit | 2 | 96.7 |" in markdown_table(rows)
 
 
 def test_calibration_finds_how_errors_grow_with_spread():

@@ -82,7 +82,7 @@ def test_of_a_truncated_person_only_what_is_in_the_part_is_shown():
         "S9_7", np.zeros((200, 200, 3), np.uint8), np.zeros((17, 3), np.float32), joints_px,
         np.eye(3, dtype=np.float32), np.full(17, 2, np.uint8), {}, H36M_17, np.array([0, 0, 200, 200], np.float32),
     )  # fmt: skip
-    shown = h36m_truncated.truncate(sample)
+    shown = h36m_truncated.truncate(sample, 1.25)
     part = h36m_truncated.part_of_box(sample.box, "S9_7")
     assert (shown.box[2:] - shown.box[:2]) * 1.25 == pytest.approx(part[2:] - part[:2])
     assert (shown.box[2:] + shown.box[:2]) / 2 == pytest.approx((part[2:] + part[:2]) / 2)

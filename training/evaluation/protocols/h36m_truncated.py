@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.skeleton import H36M_17
-from training.data.shards import CROP_SCALE, Sample
+from training.data.shards import Sample
 from training.evaluation.metrics import joint_errors, mean, only, procrustes_aligned, root_aligned
 from training.evaluation.people import People
 from training.evaluation.protocols.protocol import Protocol
@@ -51,12 +51,12 @@ def part_of_box(box: npt.NDArray[np.floating], key: str) -> npt.NDArray[np.float
     return np.concatenate([start, start + side * whole])
 
 
-def truncate(sample: Sample) -> Sample:
+def truncate(sample: Sample, crop_scale: float) -> Sample:
     """The sample with the part as its box, and as visible only what is in the part."""
     part = part_of_box(sample.box, sample.key)
     low, high = part[:2], part[2:]
     # A crop shows more than its box by this factor, and here nothing but the part may be seen.
-    centre, half = (low + high) / 2, (high - low) / 2 / CROP_SCALE
+    centre, half = (low + high) / 2, (high - low) / 2 / crop_scale
     shown = np.all((sample.joints_px >= low) & (sample.joints_px <= high), axis=-1)
     return replace(
         sample,

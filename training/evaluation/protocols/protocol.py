@@ -11,7 +11,7 @@ from training.evaluation.people import People
 from training.evaluation.tables import Table
 
 
-def as_it_is(sample: Sample) -> Sample:
+def as_it_is(sample: Sample, crop_scale: float) -> Sample:
     """Shows the model the crop around the person's box."""
     return sample
 
@@ -26,7 +26,8 @@ class Protocol:
         split: of the shards, unless another is asked for.
         skeleton: whose joints are measured; None takes the samples' own.
         tables: computes the results.
-        change: what is done to each sample before the model sees it.
+        change: what is done to each sample before the model sees it; the number is the side of what a crop shows over
+            the larger side of its box.
     """
 
     name: str
@@ -34,4 +35,4 @@ class Protocol:
     split: str
     skeleton: Skeleton | None
     tables: Callable[[People], list[Table]]
-    change: Callable[[Sample], Sample] = field(default=as_it_is)
+    change: Callable[[Sample, float], Sample] = field(default=as_it_is)

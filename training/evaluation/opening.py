@@ -1,0 +1,147 @@
+"""From a file, exported or a checkpoint, to the estimator that the robot runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metric_pose_ros.detection import Detector
+from metric_pose_ros.engines import Engine
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.models import PoseModelInfo
+from metric_pose_ros.pose_network import PoseNetwork
+from metric_pose_ros.spoken_skeletons import choose, spoken_skeletons
+from training.checkpoint import load_model
+from training.data.shards import CROP_SCALE
+from training.evaluation.engines import Completed, TorchEngine
+from training.model_file import PoseFile
+
+MOST_PEOPLE = 10_000
+"""Nobody may be left out for being one too many."""
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How a model is used.
+
+    Attributes:
+        views: looks at each person that are averaged.
+        mirror: with one look, also its mirror image.
+        skeleton: which of the model's skeletons.
+        preferred: which of them if none is asked for and the model speaks it; else its first.
+        threads: of the CPU.
+        device: of torch, for checkpoints.
+        detector: that finds people; None where boxes are given.
+        only_plausible: whether to drop poses that cannot be a person's.
+    """
+
+    views: int = 1
+    mirror: bool = False
+    skeleton: str | None = None
+    preferred: str | None = None
+    threads: int = 1
+    device: str = "cpu"
+    detector: str | Detector | None = None
+    only_plausible: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is ready to be measured.
+
+    Attributes:
+        estimator: that the robot runs.
+        placed: whether the model says where people stand.
+    """
+
+    estimator: PoseEstimator
+    placed: bool
+
+
+def open_model(path: Path, looking: Looking) -> Opened:
+    """Opens a model.
+
+    Args:
+        path: an exported ``.onnx`` or a ``.ckpt``.
+        looking: how to use it.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for another kind of file, or a skeleton that the model does not speak.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no model {path}")
+    if path.suffix == ".onnx":
+        engine, said, outputs = _exported(path, looking)
+    elif path.suffix == ".ckpt":
+        engine, said, outputs = _checkpoint(path, looking)
+    else:
+        raise ValueError(f"{path} is neither an exported .onnx nor a .ckpt")
+    info = describe(said, looking.skeleton, looking.preferred)
+    engine = Completed(engine, info.crop_side, info.stride, info.box_size_mm)
+    estimator = PoseEstimator(
+        model=PoseNetwork(engine, info),
+        detector=looking.detector,
+        threads=looking.threads,
+        mirror=looking.mirror,
+        most_people=MOST_PEOPLE,
+        views=looking.views,
+        only_plausible=looking.only_plausible,
+    )
+    return Opened(estimator, "absolute" in outputs)
+
+
+def describe(said: dict[str, Any], skeleton: str | None = None, preferred: str | None = None) -> PoseModelInfo:
+    """What a model says of itself, for one of its skeletons.
+
+    Args:
+        said: the model's metadata.
+        skeleton: its name.
+        preferred: the name of the one to take if none is asked for; the model's first one where it lacks that.
+
+    Raises:
+        ValueError: if the model does not speak the skeleton.
+    """
+    spoken = spoken_skeletons(said)
+    names = [one.skeleton.name for one in spoken]
+    chosen = choose(spoken, skeleton or (preferred if preferred in names else None))
+    return PoseModelInfo(
+        name=str(said["name"]),
+        version=str(said["version"]),
+        skeleton=chosen.skeleton,
+        crop_side=int(said["crop_side"]),
+        crop_scale=float(said["crop_scale"]),
+        box_size_mm=float(said["box_size_mm"]),
+        stride=int(said["stride"]),
+        outputs=chosen.outputs,
+    )
+
+
+def _exported(path: Path, looking: Looking) -> tuple[Engine, dict[str, Any], set[str]]:
+    """A file's engine, what it says of itself, and the names of its outputs."""
+    file = PoseFile(path)
+    if "joints" not in file.metadata:
+        raise ValueError(f"{path} does not say which joints it has: it was not exported by `python -m training export`")
+    return OnnxRuntimeEngine(path, looking.threads), file.metadata, set(file.outputs)
+
+
+def _checkpoint(path: Path, looking: Looking) -> tuple[Engine, dict[str, Any], set[str]]:
+    """The same of a checkpoint."""
+    model, config = load_model(path)
+    said = {
+        "name": config["name"],
+        "version": f"step {config.get('step', 'unknown')}",
+        "crop_side": model.crop_side,
+        "crop_scale": CROP_SCALE,
+        "box_size_mm": model.head.geometry.box_size_mm,
+        "stride": model.stride,
+        **model.space.metadata(),
+    }
+    engine = TorchEngine(model, looking.device)
+    side = model.crop_side
+    outputs = engine.run(crops=np.zeros((1, 3, side, side), np.float32), intrinsics=np.eye(3, dtype=np.float32)[None])
+    return engine, said, set(outputs)
