@@ -6,6 +6,7 @@ than a cell. Its standard deviation says how sure the network is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,6 +78,10 @@ class HeatmapGeometry:
             return _slice_centres(self.depth) * self.box_size_mm
         return torch.linspace(0, 1, self.depth) * self.box_size_mm
 
+    def volumes(self, logits: Tensor, joints: int) -> Tensor:
+        """(N, joints * depth, H, W) outputs of a convolution as volumes (N, joints, depth, H, W)."""
+        return logits.reshape(-1, joints, self.depth, self.side, self.side)
+
     def cells_of(self, points: Tensor) -> Tensor:
         """Cells along x, y and z of points (..., 3) in px, px and mm about the centre of the box; the centre of the
         first cell is 0. For ``centres`` only."""
@@ -104,12 +109,15 @@ class SoftArgmax(nn.Module):
     """Reads heatmaps: softmax over all cells, then the mean and the standard deviation along each axis.
 
     Args:
+        joints: J.
         *positions: (cells,) what the cells stand for along x, y and, for volumes, z. The heatmaps' axes are in the
             opposite order, z slowest.
     """
 
-    def __init__(self, *positions: Tensor) -> None:
+    def __init__(self, joints: int, *positions: Tensor) -> None:
         super().__init__()
+        self.joints = joints
+        self.shape = tuple(len(cells) for cells in reversed(positions))
         # Divided by the extent, squares of millimetres stay within the precision of float32.
         self.extents = [float((cells[-1] - cells[0]).clamp(min=1.0)) for cells in positions]
         for axis, cells in enumerate(positions):
@@ -117,20 +125,18 @@ class SoftArgmax(nn.Module):
 
     def forward(self, logits: Tensor) -> Moments:
         """Reads (N, J, H, W) or (N, J, D, H, W) logits, in float32 whatever their precision."""
-        shape = logits.shape[2:]
-        return self.moments(logits.float().flatten(2).softmax(-1).unflatten(-1, shape))
-
-    def moments(self, heatmaps: Tensor) -> Moments:
-        """The same for heatmaps that are probabilities already: they sum to one."""
-        plane = heatmaps if len(self.extents) == 2 else heatmaps.sum(2)
-        marginals = [plane.sum(-2), plane.sum(-1)]
-        if len(self.extents) == 3:
-            marginals.append(heatmaps.sum((-1, -2)))
+        # Shapes are written as numbers, so that a traced graph depends on nothing but the batch.
+        heatmaps = logits.float().reshape(-1, math.prod(self.shape)).softmax(-1).reshape(-1, *self.shape)
+        plane = heatmaps if len(self.shape) == 2 else heatmaps.sum(1)
+        marginals = [plane.sum(1), plane.sum(2)]
+        if len(self.shape) == 3:
+            marginals.append(heatmaps.sum((2, 3)))
         means, stds = [], []
         for axis, (marginal, extent) in enumerate(zip(marginals, self.extents, strict=True)):
             cells = getattr(self, f"cells{axis}")
             mean = (marginal * cells).sum(-1)  # no matmul: autocast would round it to bfloat16
-            offset = (cells - mean[..., None]) / extent
+            offset = (cells - mean[:, None]) / extent
             means.append(mean)
             stds.append((marginal * offset * offset).sum(-1).clamp(min=SMALLEST_VARIANCE).sqrt() * extent)
-        return Moments(torch.stack(means, -1), torch.stack(stds, -1))
+        mean, std = (torch.stack(values, -1).reshape(-1, self.joints, len(self.shape)) for values in (means, stds))
+        return Moments(mean, std)

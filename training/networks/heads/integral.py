@@ -84,12 +84,13 @@ class IntegralHead(Head):
         self.weights = weights_from(WEIGHTS | ({} if heatmaps == "none" else {"heatmaps": 1.0}), weights)
         self.upsampling = upsampling(channels, width, deconvolutions)
         self.output = nn.Conv2d(width if deconvolutions else channels, self.joints * self.geometry.depth, 1)
-        self.read = SoftArgmax(self.geometry.pixels(), self.geometry.pixels(), self.geometry.deep_mm())
+        px = self.geometry.pixels()
+        self.read = SoftArgmax(self.joints, px, px, self.geometry.deep_mm())
         self.root_depth = RootDepth(space, bone_lengths_mm)
 
     def forward(self, features: Tensor) -> IntegralReading:
         """(N, C, H, W) to joints and the logits of their heatmaps."""
-        logits = self.output(self.upsampling(features)).unflatten(1, (self.joints, self.geometry.depth)).float()
+        logits = self.geometry.volumes(self.output(self.upsampling(features)), self.joints).float()
         mean, std = self.read(logits)
         return IntegralReading(mean[..., :2], mean[..., 2], std, logits)
 

@@ -94,7 +94,9 @@ class MargiPoseHead(Head):
             ]
         )
         px, deep = geometry.pixels(), geometry.deep_mm()
-        self.read_xy, self.read_xz, self.read_zy = SoftArgmax(px, px), SoftArgmax(px, deep), SoftArgmax(deep, px)
+        self.read_xy = SoftArgmax(self.joints, px, px)
+        self.read_xz = SoftArgmax(self.joints, px, deep)
+        self.read_zy = SoftArgmax(self.joints, deep, px)
         self.root_depth = RootDepth(space, bone_lengths_mm)
 
     def forward(self, features: Tensor) -> MargiPoseReading:
@@ -102,21 +104,25 @@ class MargiPoseHead(Head):
         x = self.input(self.upsampling(features))
         found = [self.stages[0](x)]
         for adapter, stage in zip(self.adapters, self.stages[1:], strict=True):
-            heatmaps = found[-1].flatten(3).float().softmax(-1).to(x.dtype)
-            x = x + adapter(heatmaps.flatten(1, 2).unflatten(-1, (self.geometry.side, self.geometry.side)))
+            x = x + adapter(self._heatmaps(found[-1]))
             found.append(stage(x))
-        logits = torch.stack(found).float()
-        return MargiPoseReading(*self.decode(logits[-1]), logits)
+        logits = torch.stack([torch.stack(planes, dim=1) for planes in found]).float()
+        return MargiPoseReading(*self.decode(*found[-1]), logits)
 
-    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Joints, depths and spread, see `MargiPoseReading`, of one stage's logits (N, 3, J, S, S).
+    def _heatmaps(self, planes: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """(N, 3 * J, S, S) probabilities out of the logits (N, J, S, S) in each plane."""
+        side, together = self.geometry.side, torch.cat(planes, dim=1)
+        return together.reshape(-1, 3 * self.joints, side * side).softmax(-1).reshape(-1, 3 * self.joints, side, side)
+
+    def decode(self, xy: Tensor, xz: Tensor, zy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Joints, depths and spread, see `MargiPoseReading`, of one stage's logits (N, J, S, S) in the three planes.
 
         Both maps that have a z say something of it; where they disagree, the spread is larger.
         """
-        (xy, spread_xy), xz, zy = self.read_xy(logits[:, 0]), self.read_xz(logits[:, 1]), self.read_zy(logits[:, 2])
-        one, other = xz.mean[..., 1], zy.mean[..., 0]
-        variance = (xz.std[..., 1] ** 2 + zy.std[..., 0] ** 2) / 2 + ((one - other) / 2) ** 2
-        return xy, (one + other) / 2, torch.cat([spread_xy, variance.sqrt()[..., None]], dim=-1)
+        image, across, deep = self.read_xy(xy), self.read_xz(xz), self.read_zy(zy)
+        one, other = across.mean[..., 1], deep.mean[..., 0]
+        variance = (across.std[..., 1] ** 2 + deep.std[..., 0] ** 2) / 2 + ((one - other) / 2) ** 2
+        return image.mean, (one + other) / 2, torch.cat([image.std, variance.sqrt()[..., None]], dim=-1)
 
     def place(self, reading: MargiPoseReading, intrinsics: Tensor) -> Pose:
         """The pose a reading means in front of the crop cameras (N, 3, 3)."""
@@ -136,7 +142,7 @@ class MargiPoseHead(Head):
         cells = geometry.cells_of(torch.cat([target.joints_px, true_depth[..., None]], dim=-1))
         position, divergence = [], []
         for logits in reading.logits:
-            joints2d, depth, _ = self.decode(logits)
+            joints2d, depth, _ = self.decode(*logits.unbind(1))
             off2d = (joints2d - target.joints_px) * (2 / geometry.crop_side) * seen[..., None]
             off = (depth - true_depth) * (2 / geometry.box_size_mm) * target.known_3d
             # The small number keeps the gradient of the root finite at a perfect reading.
@@ -179,8 +185,8 @@ class Stage(nn.Module):
 
     def __init__(self, width: int, joints: int, side: int) -> None:
         super().__init__()
-        self.side = side
-        wide = max(1, width // side) * side
+        self.side, self.groups = side, max(1, width // side)
+        wide = self.groups * side
         self.before = nn.ModuleDict({plane: Residual(width, width if plane == "xy" else wide) for plane in PLANES})
         self.after = nn.ModuleDict(
             {
@@ -193,28 +199,27 @@ class Stage(nn.Module):
             }
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, S, S) to (N, 3, J, S, S) logits in the planes of `PLANES`."""
-        found = []
-        for plane in PLANES:
-            y = self.before[plane](x)
-            found.append(self.after[plane](y if plane == "xy" else permute_axes(y, self.side, plane)))
-        return torch.stack(found, dim=1)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, width, S, S) to logits (N, J, S, S) in each of `PLANES`."""
+        xy, xz, zy = (self.before[plane](x) for plane in PLANES)
+        xz, zy = permute_axes(xz, self.groups, self.side, "xz"), permute_axes(zy, self.groups, self.side, "zy")
+        return self.after["xy"](xy), self.after["xz"](xz), self.after["zy"](zy)
 
 
-def permute_axes(x: Tensor, side: int, plane: str) -> Tensor:
+def permute_axes(x: Tensor, groups: int, side: int, plane: str) -> Tensor:
     """Lets groups of `side` channels change places with the axis of the image that a plane does not have.
 
     Args:
-        x: (N, G * S, S, S), rows y and columns x.
-        side: S.
+        x: (N, groups * side, side, side), rows y and columns x.
+        groups: how many.
+        side: cells along every axis.
         plane: ``xz`` or ``zy``.
 
     Returns:
-        (N, G * S, S, S): for ``xz``, rows z and columns x, for ``zy``, rows y and columns z.
+        (N, groups * side, side, side): for ``xz``, rows z and columns x, for ``zy``, rows y and columns z.
     """
-    y = x.unflatten(1, (-1, side))  # (N, G, Z, Y, X)
-    return (y.transpose(2, 3) if plane == "xz" else y.transpose(2, 4)).flatten(1, 2)
+    volume = x.reshape(-1, groups, side, side, side)  # z, y, x
+    return volume.transpose(2, 3 if plane == "xz" else 4).reshape(-1, groups * side, side, side)
 
 
 class Residual(nn.Module):

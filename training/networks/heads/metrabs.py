@@ -95,8 +95,8 @@ class MetrabsHead(Head):
         self.translation = PERSPECTIVES[perspective]
         self.output = nn.Conv2d(channels, self.joints * (1 + self.geometry.depth), 1)
         px, across = self.geometry.pixels(), self.geometry.across_mm()
-        self.read2d = SoftArgmax(px, px)
-        self.read3d = SoftArgmax(across, across, self.geometry.deep_mm())
+        self.read2d = SoftArgmax(self.joints, px, px)
+        self.read3d = SoftArgmax(self.joints, across, across, self.geometry.deep_mm())
 
     def forward(self, features: Tensor) -> MetrabsReading:
         """(N, C, H, W) to joints."""
@@ -104,7 +104,7 @@ class MetrabsHead(Head):
 
     def decode(self, logits: Tensor) -> MetrabsReading:
         """(N, J * (1 + depth), H, W) logits to joints."""
-        volumes = logits[:, self.joints :].unflatten(1, (self.joints, self.geometry.depth))
+        volumes = self.geometry.volumes(logits[:, self.joints :], self.joints)
         relative, spread = self.read3d(volumes)
         return MetrabsReading(self.read2d(logits[:, : self.joints]).mean, relative, spread)
 

@@ -59,11 +59,11 @@ class MetroHead(Head):
         self.weights = weights_from(WEIGHTS, weights)
         self.output = nn.Conv2d(channels, self.joints * self.geometry.depth, 1)
         across = self.geometry.across_mm()
-        self.read = SoftArgmax(across, across, self.geometry.deep_mm())
+        self.read = SoftArgmax(self.joints, across, across, self.geometry.deep_mm())
 
     def forward(self, features: Tensor) -> MetroReading:
         """(N, C, H, W) to joints."""
-        return MetroReading(*self.read(self.output(features).unflatten(1, (self.joints, self.geometry.depth))))
+        return MetroReading(*self.read(self.geometry.volumes(self.output(features), self.joints)))
 
     def place(self, reading: MetroReading, intrinsics: Tensor) -> Pose:
         """The pose a reading means; where it stands, this head cannot say."""

@@ -59,12 +59,13 @@ class Pose25dHead(Head):
         self.geometry = geometry or HeatmapGeometry()
         self.weights = weights_from(WEIGHTS, weights)
         self.output = nn.Conv2d(channels, self.joints * self.geometry.depth, 1)
-        self.read = SoftArgmax(self.geometry.pixels(), self.geometry.pixels(), self.geometry.deep_mm())
+        px = self.geometry.pixels()
+        self.read = SoftArgmax(self.joints, px, px, self.geometry.deep_mm())
         self.root_depth = RootDepth(space, bone_lengths_mm)
 
     def forward(self, features: Tensor) -> Pose25dReading:
         """(N, C, H, W) to joints."""
-        mean, std = self.read(self.output(features).unflatten(1, (self.joints, self.geometry.depth)))
+        mean, std = self.read(self.geometry.volumes(self.output(features), self.joints))
         return Pose25dReading(mean[..., :2], mean[..., 2], std)
 
     def place(self, reading: Pose25dReading, intrinsics: Tensor) -> Pose:

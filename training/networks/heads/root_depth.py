@@ -1,7 +1,7 @@
 """From 2.5D to 3D: pixels and depths about a root become a person in front of the camera.
 
 The unknown depth of the root is the one at which the bones have, in the least-squares sense, the lengths that people's
-bones have on average. It is found by Levenberg-Marquardt steps that are written out, so that gradients pass and the
+bones have on average. It is found by Newton's method in so few steps that they are written out: gradients pass, and the
 graph can be exported. This is the 2.5D baseline of the MeTRAbs paper (Sarandi et al., T-BIOM 2021, section IV).
 """
 
@@ -15,7 +15,8 @@ from training.joint_space import JointSpace
 from training.networks.heads.head import Pose
 from training.networks.placement import FARTHEST_MM, NEAREST_MM, image_rays
 
-STEPS = 10
+STEPS = 8
+"""Six find the optimum to a thousandth of a millimetre, from people of half to twice the average size."""
 PERSON_MM = 1500.0
 """Size of what is seen of a person; its size in the image gives the first guess of the depth."""
 UNKNOWN_BONE_MM = 250.0
@@ -115,19 +116,12 @@ class RootDepth(nn.Module):
         constant = (a * a).sum(-1) + (z[:, parent] - z[:, child]) ** 2 + 1e-8
         linear, square = (a * b).sum(-1), (b * b).sum(-1)
 
-        def bone_lengths(root: Tensor) -> Tensor:
-            return (constant + root * (2 * linear + root * square)).clamp(min=1e-8).sqrt()
-
-        found = bone_lengths(root)
-        damping = torch.full_like(root, 1e-3)
         for _ in range(STEPS):
-            residual = found - lengths
-            slope = (linear + root * square) / found
-            gradient = (slope * residual).sum(1, keepdim=True)
-            curvature = (slope * slope).sum(1, keepdim=True)
-            candidate = bounded(root - gradient / (curvature * (1 + damping) + 1e-9))
-            theirs = bone_lengths(candidate)
-            better = ((theirs - lengths) ** 2).sum(1, keepdim=True) < (residual**2).sum(1, keepdim=True)
-            root, found = torch.where(better, candidate, root), torch.where(better, theirs, found)
-            damping = torch.where(better, damping * 0.1, damping * 10)
+            found = (constant + root * (2 * linear + root * square)).clamp(min=1e-8).sqrt()
+            slope, residual = (linear + root * square) / found, found - lengths
+            gauss_newton = (slope * slope).sum(1, keepdim=True)
+            newton = gauss_newton + (residual * (square - slope * slope) / found).sum(1, keepdim=True)
+            step = (slope * residual).sum(1, keepdim=True) / torch.maximum(newton, gauss_newton / 2).clamp(min=1e-12)
+            # Nobody is half as far or twice as far as the last guess: that keeps the first steps from jumping about.
+            root = bounded(torch.minimum(torch.maximum(root - step, root / 2), root * 2))
         return root * 1000
