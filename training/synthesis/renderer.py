@@ -115,8 +115,8 @@ class Views(Bundle):
 
 @dataclass(frozen=True)
 class Lights(Bundle):
-    """What shines on each crop: the sky as harmonics (N, 9, 3) times ambient (N,); the sun's direction and colour, (N, 3)
-    each; the panorama (N,) both come from, by number, turned by `turn` (N,) rad about the vertical."""
+    """What shines on each crop: the sky as harmonics (N, 9, 3) times ambient (N,); the sun's direction and its colour,
+    (N, 3); the panorama (N,) both come from, by number, turned by `turn` (N,) rad about the vertical."""
 
     harmonics: Tensor
     ambient: Tensor

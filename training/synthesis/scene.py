@@ -136,7 +136,7 @@ class SceneMaker:
         """Up to `count` samples: scenes that show too little of the person are dropped."""
         scenes, figures = self.compose(rng, count)
         planes = self._renderer.render(scenes)
-        return self._photograph(rng, scenes, planes, figures)
+        return self.finish(rng, scenes, planes, figures)
 
     def compose(self, rng: np.random.Generator, count: int) -> tuple[Scenes, Figures]:
         """Up to `count` scenes and the people they are about, before anything is drawn."""
@@ -222,7 +222,7 @@ class SceneMaker:
             looks=looks,
         )
 
-    def _photograph(self, rng: np.random.Generator, scenes: Scenes, planes: Planes, figures: Figures) -> Shots:
+    def finish(self, rng: np.random.Generator, scenes: Scenes, planes: Planes, figures: Figures) -> Shots:
         """The drawn crops as cameras take them, with labels; crops that show too little are left out."""
         views = scenes.views
         inside = views.inside_image()

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.synthesis.renderer import Boxes
 
-_CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 SIDES = (
     ((0, 1, 3, 2), (-1, 0, 0)), ((4, 6, 7, 5), (1, 0, 0)), ((0, 4, 5, 1), (0, -1, 0)),
     ((2, 3, 7, 6), (0, 1, 0)), ((0, 2, 6, 4), (0, 0, -1)), ((1, 5, 7, 3), (0, 0, 1)),
@@ -34,7 +34,7 @@ def build_solids(centre: np.ndarray, size: np.ndarray, heading: np.ndarray, look
     cosine, sine = np.cos(heading), np.sin(heading)
     spin = np.zeros((count, 3, 3))
     spin[:, 0, 0], spin[:, 0, 1], spin[:, 1, 0], spin[:, 1, 1], spin[:, 2, 2] = cosine, -sine, sine, cosine, 1
-    corners = (_CORNERS * size[:, None]) @ spin.transpose(0, 2, 1) + centre[:, None]
+    corners = (CORNERS * size[:, None]) @ spin.transpose(0, 2, 1) + centre[:, None]
     quads = corners[:, [ids for ids, _ in SIDES]]  # (K, 6, 4, 3)
     normals = np.array([normal for _, normal in SIDES], float) @ spin.transpose(0, 2, 1)
     width = np.linalg.norm(quads[:, :, 1] - quads[:, :, 0], axis=-1)
