@@ -79,6 +79,8 @@ def finished(out: Path, settings: Settings) -> Summary | None:
     said = json.loads(done.read_text())
     if said["settings"] != asdict(settings):
         raise ValueError(f"{out} already holds {said['settings']}, not {asdict(settings)}: give another --out")
+    # Killed just before this, the run that wrote the split left its parts behind.
+    shutil.rmtree(_folder(out, settings), ignore_errors=True)
     problems = NamedProblems()
     problems.add([(kind, what) for kind, what in said["problems"]])
     return Summary(said["examples"], said["shards"], said["parts"], problems)

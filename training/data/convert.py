@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Converts what is missing; returns 0, or 1 if nothing could be converted."""
+    """Converts what is missing; returns 0, 1 if nothing could be converted, or 130 after Ctrl+C."""
     data_set: DataSet = importlib.import_module(DATA_SETS[arguments.data_set]).DATA_SET
     split = arguments.split or data_set.splits[0]
     console = Console()
@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
             parts = data_set.parts(arguments.data_root, split, problems)
             summary = convert(parts, arguments.out, settings, arguments.workers, problems)
         else:
-            console.print(f"{arguments.out} already holds the whole split")
+            console.print(f"{arguments.out} already holds the whole split", soft_wrap=True)
     except (OSError, ValueError) as error:
         print(f"convert {arguments.data_set}: {error}", file=sys.stderr)
         return 1
@@ -66,6 +66,9 @@ def main(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
+    except KeyboardInterrupt:
+        print(f"convert {arguments.data_set}: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     return _report(console, arguments, data_set, split, summary)
 
 

@@ -112,7 +112,7 @@ run(Path(sys.argv[1]), [Part(number, slow=0.1) for number in range(4)], TRAIN)
 
 
 def test_a_conversion_that_was_killed_goes_on_to_the_same_shards(tmp_path: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=environment)
     told = tmp_path / "killed" / ".train-parts" / "part_1.json"
     deadline = time.monotonic() + 60
