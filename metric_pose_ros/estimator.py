@@ -276,7 +276,7 @@ class PoseEstimator:
         plausible = (
             np.isfinite(joints2d).all()
             and bones_are_possible(joints3d, self.skeleton)
-            and enough_is_certain(std)
+            and (not self.info.calibrated or enough_is_certain(std))
             and (not self._spans_body or fills_its_box(joints2d, detection.box))
         )
         if self._only_plausible and not plausible:

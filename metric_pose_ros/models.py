@@ -49,6 +49,7 @@ class PoseModelInfo:
         box_size_mm: side of the volume its heatmaps span.
         stride: px per heatmap cell.
         outputs: which of the network's outputs are the skeleton's joints; None for all, in their order.
+        calibrated: whether the uncertainty it states was compared with errors.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PoseModelInfo:
     box_size_mm: float
     stride: int
     outputs: tuple[int, ...] | None = None
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class ModelFile:
                 crop_scale=float(entries["crop_scale"]),
                 box_size_mm=float(entries["box_size_mm"]),
                 stride=int(entries["stride"]),
+                calibrated=bool(entries.get("calibrated", True)),
             )
         except KeyError as error:
             raise ModelError(f"{self.path}: its metadata has no entry {error}; export it again") from error

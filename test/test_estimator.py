@@ -7,7 +7,7 @@ from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.pose_network import PoseNetwork
-from test.fake_models import STANDING_MM, save_detector, save_pose_model
+from test.fake_models import STANDING_MM, metadata, save_detector, save_pose_model
 
 K = np.array([[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]])
 CAMERA = Camera(K, np.zeros(0), "pinhole", 1280, 720)
@@ -120,6 +120,12 @@ def test_no_boxes_give_no_people(estimator):
 def test_poses_that_the_network_is_not_sure_of_are_dropped(tmp_path, std_mm):
     estimator = PoseEstimator(model=save_pose_model(tmp_path / "pose.onnx", std_mm=std_mm), detector=None, threads=1)
     assert estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)]) == []
+
+
+def test_an_uncertainty_that_nobody_calibrated_drops_nobody(tmp_path):
+    path = save_pose_model(tmp_path / "pose.onnx", metadata(calibrated=False), std_mm=500.0)
+    estimator = PoseEstimator(model=path, detector=None, threads=1)
+    assert len(estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)])) == 1
 
 
 @pytest.mark.parametrize("broken", ["not a number", "behind the camera", "scattered"])

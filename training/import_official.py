@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+import yaml
 from torch import Tensor
 
+from metric_pose_ros.skeleton import Skeleton
+from training.checkpoint import write_checkpoint
+from training.joint_space import find_skeleton
 from training.model_file import METADATA_KEY, PoseFile
-from training.networks.official import OfficialMetrabs
+from training.networks.official import OfficialMetrabs, trainable
 from training.networks.official_release import Release, read_release
 from training.networks.pose_model import PoseOutput
 from training.tracing import trace
@@ -24,6 +28,7 @@ LICENCE = "non-commercial research only"
 ORIGIN = (
     "MeTRAbs by Istvan Sarandi et al., https://github.com/isarandi/metrabs, imported from the authors' PyTorch release"
 )
+TRAINED_ON = "data sets of other people, many for non-commercial research only; see the authors' page"
 LARGEST_DIFFERENCE = {"joints2d": 0.01, "relative": 0.1, "absolute": 0.1, "std": 0.1}
 """Between the file in ONNX Runtime and torch: px for joints in the crop, and mm at distances up to a metre.
 
@@ -67,6 +72,55 @@ def import_release(folder: Path, out: Path, name: str | None = None, opset: int 
     return path
 
 
+def save_trainable(folder: Path, path: Path, skeletons: tuple[str, ...]) -> Path:
+    """Writes a release as a checkpoint that `python -m training fit --start-from` goes on from.
+
+    Skeletons that only the release has are written beside it, as YAML files that the checkpoint refers to.
+
+    Args:
+        folder: of the release.
+        path: of the checkpoint.
+        skeletons: of the release's, which the model shall speak.
+
+    Raises:
+        FileNotFoundError: if the release lacks a file.
+        ValueError: if it cannot be used, or has no such skeletons.
+    """
+    release = read_release(folder)
+    model = trainable(release, skeletons)
+    settings = release.settings
+    path.parent.mkdir(parents=True, exist_ok=True)
+    section = {
+        "backbone": {"name": f"efficientnetv2_{settings.size}", "centered_stride": settings.centered_stride},
+        "head": {
+            "name": "metrabs",
+            "depth": settings.depth,
+            "cells": settings.geometry.cells,
+            "perspective": "weak" if settings.weak_perspective else "full",
+        },
+        "skeletons": [_named_or_written(skeleton, path) for skeleton in model.space.skeletons],
+        "crop_side": settings.crop_side,
+        "box_size_mm": settings.box_size_mm,
+    }
+    facts = {"origin": ORIGIN, "licence": LICENCE, "trained_on": TRAINED_ON}
+    config = {"name": path.stem, "model": section, "facts": facts}
+    write_checkpoint(path, {"config": config, "step": 0, "model": model.state_dict()})
+    return path
+
+
+def _named_or_written(skeleton: Skeleton, checkpoint: Path) -> str:
+    """What a configuration calls a skeleton: a name that is known, or a file that is written for it."""
+    try:
+        if find_skeleton(skeleton.name) == skeleton:
+            return skeleton.name
+    except ValueError:
+        pass  # nobody else has it
+    path = checkpoint.with_name(f"{skeleton.name}.yaml").resolve()
+    bones = [[skeleton.names[parent], skeleton.names[child]] for parent, child in skeleton.edges]
+    path.write_text(yaml.safe_dump({"name": skeleton.name, "joints": list(skeleton.names), "bones": bones}))
+    return str(path)
+
+
 def metadata(release: Release, name: str) -> dict[str, Any]:
     """What the model file says of itself."""
     settings = release.settings
@@ -80,10 +134,11 @@ def metadata(release: Release, name: str) -> dict[str, Any]:
         "crop_scale": 1.0,  # the authors' crops end where the detector's box does
         "box_size_mm": settings.box_size_mm,
         "stride": settings.stride,
-        "precision": "fp32; the uncertainty is the heatmaps' spread, not calibrated",
+        "precision": "fp32",
+        "calibrated": False,
         "origin": ORIGIN,
         "licence": LICENCE,
-        "trained_on": "data sets of other people, many for non-commercial research only; see the authors' page",
+        "trained_on": TRAINED_ON,
         "created": datetime.date.today().isoformat(),
     }
 
@@ -158,11 +213,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="unpacked PyTorch release: ckpt.pt, config.yaml, joint_info.npz, ...")
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file")
     parser.add_argument("--name", help="of the model; by default the folder's")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="write this checkpoint for `fit --start-from` instead of a model file"
+    )
+    parser.add_argument("--skeletons", nargs="+", default=["smpl_24"], help="that the checkpoint's model speaks")
     parser.add_argument("--opset", type=int, default=18, choices=(17, 18))
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Imports a release and says what it speaks."""
+    if arguments.checkpoint is not None:
+        path = save_trainable(arguments.folder, arguments.checkpoint, tuple(arguments.skeletons))
+        print(f"{path}: speaks {', '.join(arguments.skeletons)}; licence: {LICENCE}")
+        return 0
     path = import_release(arguments.folder, arguments.out, arguments.name, arguments.opset)
     said = PoseFile(path).metadata
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(said['joints'])} joints; licence: {said['licence']}")

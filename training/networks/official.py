@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from metric_pose_ros.skeleton import Skeleton
 from training.joint_space import JointSpace
 from training.networks.backbones.efficientnetv2 import EfficientNetV2, load_weights
+from training.networks.heads.heatmaps import HeatmapGeometry
 from training.networks.heads.metrabs import MetrabsHead, MetrabsReading
 from training.networks.neck import LastMap
 from training.networks.official_placement import place_as_authors
@@ -15,13 +16,17 @@ from training.networks.official_release import HEAD, Release
 from training.networks.placement import project
 from training.networks.pose_model import PoseModel, PoseOutput
 
+SMALLEST_STD_MM = 30.0
+"""Along each axis; no network is surer of a joint."""
+
 
 class OfficialMetrabs(nn.Module):
     """An official network, from crops to what our models put out.
 
     Of a joint that the network sees, the 2D position is its 2D heatmap's; of one that is made of others, the projection
-    of its 3D position, as the authors have it for all. The standard deviation is the 3D heatmap's, which nobody
-    calibrated; that of a joint made of others is made of theirs in the same way.
+    of its 3D position, as the authors have it for all. The standard deviation is the 3D heatmap's, less what its cells
+    need to say where the joint is (`beyond_cells`), and nobody calibrated it; that of a joint made of others is made of
+    theirs in the same way.
 
     Args:
         release: what was read.
@@ -60,11 +65,35 @@ class OfficialMetrabs(nn.Module):
             joints2d, relative, intrinsics, settings.crop_side, settings.stride, settings.centered_stride,
             settings.weak_perspective, self.coupled, settings.mix,
         )  # fmt: skip
+        std = beyond_cells(relative, spread, settings.geometry)
         if not self.transforms:
-            return PoseOutput(joints2d, relative, absolute, spread)
+            return PoseOutput(joints2d, relative, absolute, std)
         absolute = self.transform @ absolute
         joints2d = torch.where(self.mixed, project(absolute, intrinsics), self.transform @ joints2d)
-        return PoseOutput(joints2d, self.transform @ relative, absolute, self.weight @ spread)
+        return PoseOutput(joints2d, self.transform @ relative, absolute, self.weight @ std)
+
+
+def beyond_cells(mean: Tensor, spread: Tensor, geometry: HeatmapGeometry) -> Tensor:
+    """How wide heatmaps are, beside what the distance of their cells makes of a certain answer.
+
+    A position between two cells takes both of them, whose standard deviation is at least d sqrt(f (1 - f)) at the
+    fraction f of their distance d; here d is 70 to 310 mm. What is left says how sure the network is.
+
+    Args:
+        mean: (N, J, 3) mm of the heatmaps.
+        spread: (N, J, 3) mm, their standard deviation.
+        geometry: of their cells.
+
+    Returns:
+        (N, J, 3) mm, `SMALLEST_STD_MM` added in squares.
+    """
+    across, deep = geometry.across_mm(), geometry.deep_mm()
+    distance = torch.stack([across[1] - across[0], across[1] - across[0], deep[1] - deep[0]]).to(mean)
+    first = torch.stack([across[0], across[0], deep[0]]).to(mean)
+    cells = (mean - first) / distance
+    fraction = cells - cells.floor()
+    needed = distance.square() * fraction * (1 - fraction)
+    return ((spread.square() - needed).clamp(min=0) + SMALLEST_STD_MM**2).sqrt()
 
 
 def trainable(release: Release, skeletons: tuple[str, ...] = ()) -> PoseModel:

@@ -14,6 +14,7 @@ from metric_pose_ros.models import ModelFile
 from metric_pose_ros.skeleton import SMPL_24
 from test.training.official.reference import Reference, write_release
 from training.__main__ import main
+from training.checkpoint import load_model
 from training.model_file import PoseFile
 from training.networks.official import OfficialMetrabs, trainable
 from training.networks.official_release import Release, read_release
@@ -100,6 +101,21 @@ def test_a_release_may_be_trained_further_as_a_model_of_ours(release: Release) -
     assert float((found.relative[:, 14:] - expected).abs().max()) < 0.05
     places = release.skeletons[2][0]
     assert float((found.relative[:, :14] - expected[:, places]).abs().max()) < 0.05
+
+
+def test_a_checkpoint_of_a_release_opens_as_one_of_ours(folder: Path, release: Release, tmp_path: Path) -> None:
+    path = tmp_path / "start.ckpt"
+    options = ["--checkpoint", str(path), "--skeletons", "smpl_24", "lsp_14"]
+    assert main(["import-official", str(folder), *options]) == 0
+    model, config = load_model(path)
+    assert "non-commercial" in config["facts"]["licence"]
+    assert [skeleton.name for skeleton in model.space.skeletons] == ["smpl_24", "lsp_14"]
+    reference = Reference(NAME)
+    inputs = reference.crops()[:1], reference.tensor("intrinsics")[:1]
+    with torch.no_grad():
+        found, expected = model(*inputs), trainable(release, ("smpl_24", "lsp_14"))(*inputs)
+    torch.testing.assert_close(found.joints2d, expected.joints2d)
+    torch.testing.assert_close(found.relative, expected.relative)
 
 
 def test_skeletons_that_cannot_be_trained_are_named(release: Release) -> None:
