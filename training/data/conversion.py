@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -196,6 +197,8 @@ def _counts(parts: list[Part], folder: Path, settings: Settings, workers: int) -
 
 
 def _start_worker() -> None:
+    # Ctrl+C ends a worker at once. By default it would only fail the part at hand and begin the next one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     cv2.setNumThreads(1)
