@@ -26,8 +26,9 @@ _RADII_M = {"hip": 0.08, "knee": 0.06, "ankle": 0.045, "foot": 0.035, "elbow": 0
             "spine1": 0.13, "spine2": 0.13, "spine3": 0.13, "neck": 0.06, "head": 0.06, "head_top": 0.09}  # fmt: skip
 """Of an adult's body around the bone that ends in a joint, roughly."""
 _OTHER_RADIUS_M = 0.05
-_PARTS = 100
-"""Numbers that a person has for markers of a kind of which there are several."""
+_PARTS = 1000
+"""Numbers that a person has for markers of a kind of which there are several; skeletons of many data sets have 555
+joints."""
 
 
 @dataclass(frozen=True)
