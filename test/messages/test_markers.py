@@ -125,8 +125,8 @@ def test_an_ellipsoid_per_joint_shows_one_standard_deviation(types: MessageTypes
     array = PersonMarkers(types, Look(min_confidence=0.3, uncertainty=True)).update(header, [person])
     ellipsoids = {marker.id: marker for marker in array.markers if marker.ns == "uncertainty"}
     joint = person.skeleton.names.index
-    assert set(ellipsoids) == {300 + index for index in range(30)} - {300 + joint("left_hand")}
-    nose = ellipsoids[300 + joint("nose")]
+    assert set(ellipsoids) == {3000 + index for index in range(30)} - {3000 + joint("left_hand")}
+    nose = ellipsoids[3000 + joint("nose")]
     assert nose.type == SPHERE
     place = nose.pose.position
     np.testing.assert_allclose([place.x, place.y, place.z], person.joints3d[joint("nose")])
@@ -138,7 +138,7 @@ def test_the_body_is_a_cylinder_along_each_bone_with_round_ends(types: MessageTy
     person = standing("p3")
     array = PersonMarkers(types, Look(body=True)).update(header, [person])
     parts = [marker for marker in array.markers if marker.ns == "body"]
-    cylinders = {marker.id - 300: marker for marker in parts if marker.type == CYLINDER}
+    cylinders = {marker.id - 3000: marker for marker in parts if marker.type == CYLINDER}
     assert set(cylinders) == set(range(len(person.skeleton.edges)))
     for index, (start, end) in enumerate(person.skeleton.edges):
         turn, place, size = cylinders[index].pose.orientation, cylinders[index].pose.position, cylinders[index].scale
