@@ -86,7 +86,7 @@ def test_the_mask_is_the_piece_of_the_foreground_that_fits_the_person(tmp_path: 
 
 LENS = [-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332]
 CALIBRATION = {
-    "TS1": (2048, 2048, 1500.1722, 1500.8323, 1017.3873, 1043.4840, [0.0] * 5),
+    "TS1": (2048, 2048, 1500.1721, 1500.8364, 1017.3873, 1043.4939, [0.0] * 5),
     "TS6": (1920, 1080, 1683.9835, 1672.5937, 939.8576, 556.3521, LENS),
 }
 """Size, fx, fy, cx, cy in px and distortion, by hand from the calibration files' mm."""

@@ -28,7 +28,8 @@ CAMERA, FRAME = 5, 1
 
 
 def write_info(path: Path, origins: np.ndarray) -> None:
-    """sampled_dataset_info.mat as Matlab 7.3 writes a cell array of cells of (subject, sequence, camera, frame)."""
+    """sampled_dataset_info.mat as Matlab 7.3 writes a cell array of rows of six cells, the first (subject, sequence,
+    camera, frame)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count, people = origins.shape[:2]
     with h5py.File(path, "w") as file:
@@ -36,8 +37,11 @@ def write_info(path: Path, origins: np.ndarray) -> None:
         for sample in range(count):
             for person_number in range(people):
                 name = f"#refs#/{sample}_{person_number}"
-                inner = file.create_dataset(f"{name}_cell", (1, 1), h5py.ref_dtype)
-                inner[0, 0] = file.create_dataset(name, data=origins[sample, person_number, :, None].astype(float)).ref
+                inner = file.create_dataset(f"{name}_cell", (6, 1), h5py.ref_dtype)
+                origin = origins[sample, person_number, :, None].astype(np.uint16)
+                inner[0, 0] = file.create_dataset(name, data=origin if origin.any() else np.zeros(2, np.uint64)).ref
+                for number in range(1, 6):  # a box, 2D and 3D labels
+                    inner[number, 0] = file.create_dataset(f"{name}_{number}", data=np.zeros((4, 1))).ref
                 cells[person_number, sample] = inner.ref
 
 
@@ -88,3 +92,16 @@ def test_a_picture_of_somebody_whose_labels_are_missing_is_left_out(
     said = capsys.readouterr()
     assert "S4/Seq1/annot.mat is missing" in said.out.replace("\n", "")
     assert "unaugmented_set_001/000001.jpg" in said.err
+
+
+def test_a_person_without_an_origin_costs_only_that_picture(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    root = tmp_path / "root"
+    write_set(root)
+    origins = np.tile([[subject, 1, CAMERA, FRAME] for subject in POSES], (2, 1, 1))
+    origins[0, 2] = 0
+    write_info(root / "muco" / "sampled_dataset_info.mat", origins)
+    folder = root / "muco" / "unaugmented_set_001"
+    (folder / "000002.jpg").write_bytes((folder / "000001.jpg").read_bytes())
+    assert convert("muco", "--data-root", root, "--out", tmp_path / "out") == 0
+    assert sorted(samples(tmp_path / "out", "train")) == ["000002_0", "000002_2", "000002_3"]
+    assert "picture 1 does not say where person 2 is from" in capsys.readouterr().out.replace("\n", "")

@@ -232,7 +232,7 @@ def camera_of(sequence: str) -> Camera:
     """The camera of a test sequence, after the calibration that comes with the test set (focal length, offset of the
     principal point and sensor in mm)."""
     if sequence in ("TS1", "TS2", "TS3", "TS4"):
-        return _camera(7.32506, (-0.0322884, 0.0929296), 1.00044, (10.0, 10.0), (2048, 2048), ())
+        return _camera(7.325058937, (-0.032288432, 0.092929602), 1.000442863, (10.0, 10.0), (2048, 2048), ())
     distortion = (-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332)
     return _camera(8.770747185, (-0.104908645, 0.104899704), 0.993236423, (10.0, 5.625), (1920, 1080), distortion)
 

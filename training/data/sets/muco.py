@@ -106,9 +106,12 @@ class Pictures:
 
 
 def hidden_joints(people: tuple[Person, ...]) -> list[npt.NDArray[np.bool_]]:
-    """(28,) for each person: joints that lie within the outline of the joints of somebody nearer."""
+    """(28,) for each person: joints that lie within the outline of the joints of somebody nearer.
+
+    Who is nearer is told by the universal poses, by which the scripts paste people over each other.
+    """
     pixels = [person.camera.project(person.joints_mm) for person in people]
-    depths = [person.joints_mm[PELVIS, 2] for person in people]
+    depths = [person.universal_mm[PELVIS, 2] for person in people]
     hidden = []
     for points, depth in zip(pixels, depths, strict=True):
         covered = np.zeros(len(points), bool)
@@ -159,11 +162,12 @@ def read_origins(info: Path) -> npt.NDArray[np.int64]:
 
 
 def _numbers(file: h5py.File, reference: Any) -> npt.NDArray[np.int64]:
-    """The four numbers of a cell, or of the cell within it."""
+    """The four numbers of somebody's origin, the first of the cells within a cell; zeros if it is empty."""
     cell = file[reference]
     while cell.dtype == h5py.ref_dtype:
         cell = file[cell[()].ravel()[0]]
-    return np.asarray(cell[()], np.int64).ravel()[:4]
+    numbers = np.asarray(cell[()], np.int64).ravel()
+    return numbers if len(numbers) == 4 else np.zeros(4, np.int64)
 
 
 def _people(
@@ -176,6 +180,9 @@ def _people(
     opened, poses, universal, camera = None, None, None, None
     for number, person in wanted:
         subject, sequence, camera_number, frame = origins[number - 1, person]
+        if not subject:
+            problems.note("origin", f"picture {number} does not say where person {person} is from")
+            continue
         if (subject, sequence, camera_number) != opened:
             opened, poses = (subject, sequence, camera_number), None
             folder = studio / f"S{subject}" / f"Seq{sequence}"
