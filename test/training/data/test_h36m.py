@@ -42,20 +42,25 @@ def write_metadata(root: Path) -> None:
     (root / "metadata.xml").write_text(f"<metadata><subject>1</subject><w0>[{numbers}]</w0></metadata>")
 
 
-def write_recording(root: Path, subject: str, action: str, poses: np.ndarray, shift: float = 0) -> list[np.ndarray]:
+def write_recording(
+    root: Path, subject: str, action: str, poses: np.ndarray, shift: float = 0, majority: str = "column_major"
+) -> list[np.ndarray]:
     """Writes the files of one action, seen by the first camera, of (N, 32, 3) mm in the camera's frame.
 
     Args:
         shift: mm along the world's x that the labels and boxes are wrong by.
+        majority: which index of an array runs fastest in the CDF file.
     """
     folder = root / subject
     wrong = poses + ROTATION @ [shift, 0, 0]
     positions = folder / "MyPoseFeatures" / "D3_Positions" / f"{action}.cdf"
     positions.parent.mkdir(parents=True, exist_ok=True)
-    with_cdf = CDF(positions, cdf_spec={"Compressed": 0})
+    with_cdf = CDF(positions, cdf_spec={"Majority": majority})
     data = to_world(wrong).reshape(1, len(poses), 96).astype(np.float32)
+    # The writer takes the bytes as they are, whatever order it declares.
+    ordered = data if majority == "row_major" else data.transpose(0, 2, 1).reshape(data.shape)
     spec = {"Variable": "Pose", "Data_Type": 44, "Num_Elements": 1, "Rec_Vary": True, "Dim_Sizes": data.shape[1:]}
-    with_cdf.write_var(spec, var_data=data)
+    with_cdf.write_var(spec, var_data=ordered)
     with_cdf.close()
     name = f"{action}.54138969"
     boxes = folder / "MySegmentsMat" / "ground_truth_bb" / f"{name}.mat"
@@ -86,10 +91,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "h36m"
 
 
-def test_the_test_split_takes_every_64th_frame(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize("majority", ["row_major", "column_major"])
+def test_the_test_split_takes_every_64th_frame(
+    root: Path, tmp_path: Path, majority: str, capsys: pytest.CaptureFixture
+) -> None:
     pose = pose_of_32()
     poses = pose + np.linspace(0, 200, 70)[:, None, None] * [1, 0, 0]
-    write_recording(root, "S11", "WalkingDog 1", poses)
+    write_recording(root, "S11", "WalkingDog 1", poses, majority=majority)
     assert convert("h36m", "--data-root", root, "--out", tmp_path / "out", "--split", "test") == 0
     found = samples(tmp_path / "out", "test")
     assert list(found) == ["S11_WalkingDog-1_54138969_000000", "S11_WalkingDog-1_54138969_000064"]
