@@ -8,7 +8,7 @@ skeletons, and examples without 3D truth, stand in the same batch. A loss that h
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from training.data.batch import Target
 from training.networks.placement import in_field_of_view
@@ -58,9 +58,17 @@ def seen_with_and_without_3d(target: Target, side: int, stride: int) -> tuple[Te
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of `values` where `mask`; zero, with a gradient, if that is nowhere."""
+    """The mean of `values` where `mask`; zero, with a gradient, if that is nowhere.
+
+    Of several processes, each divides by what all of them have on average, so that the mean of their losses, and of
+    their gradients, is what one process would find for the whole batch.
+    """
     chosen = torch.where(mask, values, torch.zeros_like(values))
-    return chosen.sum() / mask.sum().clamp(min=1)
+    count, processes = mask.sum().to(values.dtype), 1
+    if distributed.is_available() and distributed.is_initialized():
+        processes = distributed.get_world_size()
+        distributed.all_reduce(count)
+    return chosen.sum() / (count / processes).clamp(min=1 / processes)
 
 
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:

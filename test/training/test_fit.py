@@ -1,27 +1,21 @@
-"""From shards to an exported model, small: caching, fitting, being killed, exporting, measuring."""
+"""Training runs that are killed, stopped, cut into pieces and shared: all come to the same end."""
 
-import argparse
-import json
+import os
+import signal
+import time
 
 import numpy as np
-import onnx
 import pytest
 import torch
-import yaml
 
-from metric_pose_ros.skeleton import BODY_30
-from test.training.shard_samples import sample_files, write_shard
-from training import evaluate, export, fit
-from training.data import features
-from training.data.features import FeatureCache
-from training.devices import Fabric
-from training.model_file import PoseFile
-
-TAPS = ("p16", "r8")
+from test.training.fit_runs import as_process_of, checkpoint, configuration, curve, free_port, run_fit, start
+from training import training_run
+from training.checkpoint import load_model
+from training.training_run import Run
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_threads():
+def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -29,130 +23,170 @@ def few_threads():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Shards of stick figures, a configuration, and the maps of a random trunk."""
-    folder = tmp_path_factory.mktemp("fit")
-    for split, count, first in (("train", 24, 0), ("validation", 12, 100), ("test", 8, 200)):
-        samples = {f"{first + i:06d}": sample_files(first + i) for i in range(count)}
-        write_shard(folder / f"{split}-000000.tar", samples)
-    config = {
-        "name": "small",
-        "model": {"trunk": "full", "taps": list(TAPS), "skeleton": "body_30", "width": 32, "blocks": 1},
-        "data": {"trunks": None, "shards": str(folder), "cache": str(folder / "cache"), "copies": 2},
-        "fit": {
-            "seed": 3, "steps": 160, "batch": 16, "learning_rate": 0.01, "weight_decay": 0.01, "warmup": 4,
-            "clip_gradient": 5.0, "average": 0.8, "absolute_after": 0.5, "validate_every": 80, "validation_rows": 12,
-            "checkpoint_every_s": 1000, "fabric": {"accelerator": "cpu", "devices": 1},
-        },
-        "facts": {"origin": "a test", "licence": "none", "trained_on": "stick figures"},
-    }  # fmt: skip
-    (folder / "small.yaml").write_text(yaml.safe_dump(config))
-    splits = ["train", "validation", "test"]
-    options = {"config": folder / "small.yaml", "splits": splits, "threads": 1, "follow": 0}
-    assert features.main(argparse.Namespace(**options)) == 0
-    return folder
-
-
-def run_fit(folder, out, steps=None):
-    options = {"config": folder / "small.yaml", "out": out, "start_from": None, "threads": 1, "steps": steps}
-    return fit.main(argparse.Namespace(**options))
+def figures(tmp_path_factory):
+    return tmp_path_factory.mktemp("figures")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(folder):
-    assert run_fit(folder, folder / "run") == 0
-    return folder / "run" / "last.ckpt"
+def whole(figures, tmp_path_factory):
+    """A run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert run_fit(configuration(figures), out, small_checkpoint=True) == 0
+    return out
 
 
-def test_cached_rows_have_their_labels_and_mirrored_copies(folder):
-    cache = FeatureCache(folder / "cache", "train", TAPS)
-    assert len(cache) == 48
-    maps = cache.maps(np.array([5, 40, 41]))
-    assert {tap: tuple(m.shape) for tap, m in maps.items()} == {"p16": (3, 48, 16, 16), "r8": (3, 288, 8, 8)}
-    plain, mirrored = cache.labels["joints_px"][40], cache.labels["joints_px"][41]
-    assert mirrored[BODY_30.mirror][:, 0] == pytest.approx(255 - plain[:, 0], abs=1e-3)
-    assert cache.facts[40]["key"] == cache.facts[41]["key"] == "000020"
-    assert len(FeatureCache(folder / "cache", "validation", TAPS)) == 12
-
-
-def test_training_lowers_the_loss(checkpoint):
-    rows = (checkpoint.parent / "curve.csv").read_text().splitlines()
-    column = rows[0].split(",").index("loss_relative")
-    first, last = (float(row.split(",")[column]) for row in (rows[1], rows[-1]))
-    assert last < 0.9 * first
-
-
-def test_a_killed_run_goes_on_exactly_where_it_stopped(folder, checkpoint):
-    config = fit.load_configuration(folder / "small.yaml")
-    fabric = Fabric(**config["fit"]["fabric"])
-    killed = fit.Run(config, folder / "killed", fabric)
-    (folder / "killed").mkdir()
-    cache = FeatureCache(folder / "cache", "train", TAPS)
-    for number, (taps, target) in enumerate(fit.batches(cache, killed)):
-        killed.train_step(taps, target)
-        if number == 12:
-            killed.save()
-        if number == 15:  # three steps after its last checkpoint
-            break
-    assert run_fit(folder, folder / "killed") == 0
-    states = [torch.load(path, weights_only=True) for path in (checkpoint, folder / "killed" / "last.ckpt")]
-    assert states[0]["step"] == states[1]["step"] == 160
+def assert_same(out, whole):
+    assert curve(out) == curve(whole)
+    one, other = checkpoint(out), checkpoint(whole)
+    assert one["step"] == other["step"] == 10
     for part in ("model", "average"):
-        for name, value in states[0][part].items():
-            assert torch.equal(value, states[1][part][name]), name
+        assert one[part].keys() == other[part].keys()
+        for name, value in one[part].items():
+            assert torch.equal(value, other[part][name]), name
+    for number, state in one["optimizer"]["state"].items():
+        for name, value in state.items():
+            assert torch.equal(value, other["optimizer"]["state"][number][name]), name
 
 
-def test_every_row_is_used_once_an_epoch():
-    rows = np.concatenate([fit.rows_of_step(step, 16, 48, seed=1) for step in range(6)])
-    assert sorted(rows[:48]) == sorted(rows[48:]) == list(range(48))
-    assert rows[:48].tolist() != rows[48:].tolist()
+def killed_in_a_step(config, out):
+    steps = []
+    train_step = Run.train_step
+
+    def step_or_die(self, batch):
+        steps.append(self.step)
+        if len(steps) == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train_step(self, batch)
+
+    Run.train_step = step_or_die
+    run_fit(config, out)
 
 
-def test_the_exported_file_describes_itself_and_equals_torch(folder, checkpoint):
-    out = folder / "models"
-    assert export.main(argparse.Namespace(checkpoint=checkpoint, out=out, opset=18)) == 0
-    file = PoseFile(out / "small.onnx")
-    assert file.metadata["kind"] == "pose"
-    assert tuple(file.metadata["joints"]) == BODY_30.names
-    assert file.metadata["box_size_mm"] == 2200
-    assert file.metadata["trained_on"] == "stick figures"
-    model = onnx.load(out / "small.onnx")
-    assert model.opset_import[0].version == 18
-    stored = sum(len(t.raw_data) for t in model.graph.initializer)
-    fp16 = sum(len(t.raw_data) for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16)
-    assert fp16 / stored > 0.9
-    shipped = export.as_shipped(fit.load_model(checkpoint)[0])
-    export.calibrate(shipped, FeatureCache(folder / "cache", "validation", TAPS))
-    crops = torch.rand(5, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    intrinsics = export.intrinsics_to_try(5)
+def killed_while_writing(config, out):
+    written = []
+    write = training_run.write_checkpoint
+
+    def write_or_die(path, state):
+        written.append(path)
+        if len(written) == 6:
+            path.with_suffix(".partial").write_bytes(b"half a checkpoint")
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(path, state)
+
+    training_run.write_checkpoint = write_or_die
+    run_fit(config, out)
+
+
+@pytest.mark.parametrize("killed", [killed_in_a_step, killed_while_writing])
+def test_a_killed_run_goes_on_to_the_same_curve_and_weights(figures, whole, tmp_path, killed):
+    process = start(killed, configuration(figures), tmp_path / "run")
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert checkpoint(tmp_path / "run")["step"] in (5, 6)
+    assert run_fit(configuration(figures), tmp_path / "run") == 0
+    assert_same(tmp_path / "run", whole)
+
+
+def test_a_run_in_pieces_of_a_time_limit_comes_to_the_same_end(figures, whole, tmp_path, capsys):
+    for step in range(1, 4):  # a limit of no time lets one step happen
+        assert run_fit(configuration(figures), tmp_path / "run", time_limit_minutes=0) == 0
+        assert checkpoint(tmp_path / "run")["step"] == step
+        assert f"step {step} of 10, stopped by the time limit" in capsys.readouterr().out
+    assert run_fit(configuration(figures), tmp_path / "run") == 0
+    assert_same(tmp_path / "run", whole)
+    assert run_fit(configuration(figures), tmp_path / "run") == 0
+    assert "nothing was left to do" in capsys.readouterr().out
+
+
+def test_sigterm_ends_a_run_with_a_checkpoint(figures, whole, tmp_path):
+    process = start(run_fit, configuration(figures, checkpoint_every_s=1000), tmp_path / "run")
+    board = tmp_path / "run" / "tensorboard"  # appears just before the first step
+    while process.is_alive() and not board.exists():
+        time.sleep(0.02)
+    process.terminate()
+    process.join()
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert 1 <= checkpoint(tmp_path / "run")["step"] <= 10
+    assert run_fit(configuration(figures), tmp_path / "run") == 0
+    assert_same(tmp_path / "run", whole)
+
+
+def test_the_averaged_model_comes_back_from_checkpoints_large_and_small(whole):
+    model, config = load_model(whole / "last.ckpt")
+    assert not model.training
+    assert (config["step"], config["name"]) == (10, "small")
+    state = checkpoint(whole)
+    assert torch.equal(model.head.output.weight, state["average"]["head.output.weight"])
+    assert not torch.equal(model.head.output.weight, state["model"]["head.output.weight"])
+    small, _ = load_model(whole / "small.ckpt")
+    assert (whole / "small.ckpt").stat().st_size < 0.25 * (whole / "last.ckpt").stat().st_size
+    crops, intrinsics = torch.rand(1, 3, 64, 64), torch.tensor([[[80.0, 0, 31.5], [0, 80, 31.5], [0, 0, 1]]])
     with torch.no_grad():
-        expected = shipped(crops, intrinsics)
-    found = file.run(crops.numpy(), intrinsics.numpy())
-    for name in ("joints2d", "relative", "absolute"):
-        assert found[name].shape[0] == 5
-        assert found[name] == pytest.approx(getattr(expected, name).numpy(), abs=0.05, rel=1e-4)
+        one, other = model(crops, intrinsics), small(crops, intrinsics)
+    assert other.relative.numpy() == pytest.approx(one.relative.numpy(), abs=5)
 
 
-def test_a_file_that_differs_from_torch_is_not_written(folder, checkpoint, monkeypatch):
-    monkeypatch.setattr(export, "compare", lambda model, file: {"absolute": float("nan")})
-    with pytest.raises(ValueError, match="is not written"):
-        export.export_model(fit.load_model(checkpoint)[0], folder / "refused.onnx", {"name": "refused"})
-    assert not (folder / "refused.onnx").exists()
+def test_two_processes_make_of_a_batch_what_one_makes(figures, tmp_path):
+    # The statistics of a batch are the one thing that processes do not share. Two steps only, and no Adam: rounding
+    # that grows from step to step is no matter here.
+    config = configuration(
+        figures,
+        batch_norm="frozen",
+        optimizer={"name": "sgd", "rate": 0.05},
+        steps=2,
+        validate_every=1,
+        pictures_every=0,
+    )
+    config["model"]["head"]["absolute_after"] = 0.0
+    config["data"]["workers"] = 0
+    assert run_fit(config, tmp_path / "alone") == 0
+    port = free_port()
+    both = [start(as_process_of, rank, 2, port, config, tmp_path / "both") for rank in range(2)]
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    alone, shared = curve(tmp_path / "alone"), curve(tmp_path / "both")
+    assert [row["step"] for row in shared] == [1, 2]
+    for one, other in zip(alone, shared, strict=True):
+        assert other == pytest.approx(one, rel=1e-5, abs=2e-5)
+    one, other = checkpoint(tmp_path / "alone"), checkpoint(tmp_path / "both")
+    for name, value in one["model"].items():
+        assert torch.allclose(value, other["model"][name], atol=1e-5), name
 
 
-def test_file_and_checkpoint_are_measured_alike_and_the_card_says_so(folder, checkpoint, capsys, monkeypatch):
-    # A checkpoint is measured as it was trained, so the file must not be calibrated either.
-    monkeypatch.setattr(export, "calibrate", lambda model, cache: None)
-    export.main(argparse.Namespace(checkpoint=checkpoint, out=folder / "measured", opset=18))
-    scores = {}
-    for name, model in (("file", folder / "measured" / "small.onnx"), ("checkpoint", checkpoint)):
-        options = {"model": model, "shards": folder, "split": "test", "limit": 6, "threads": 1}
-        told = folder / f"{name}.json"
-        assert evaluate.main(argparse.Namespace(**options, json=told, card=name == "file")) == 0
-        scores[name] = json.loads(told.read_text())
-    assert scores["file"]["all"]["count"] == 6
-    assert scores["file"]["all"]["mpjpe"] == pytest.approx(scores["checkpoint"]["all"]["mpjpe"], abs=1)
-    card = (folder / "measured" / "small.md").read_text()
-    assert f"{scores['file']['all']['mpjpe']:.1f}" in card
-    assert "stick figures" in card
-    assert "nothing skipped" in capsys.readouterr().out
+def test_a_frozen_backbone_stays_as_it_is_and_the_rest_learns(figures, tmp_path):
+    config = configuration(figures, freeze_backbone=True, steps=2)
+    assert run_fit(config, tmp_path / "frozen") == 0
+    torch.manual_seed(config["fit"]["seed"])
+    untrained = training_run.build_model(config["model"]).state_dict()
+    state = checkpoint(tmp_path / "frozen")
+    for name, value in state["model"].items():
+        same = torch.equal(value, untrained[name])
+        assert same == (name.startswith("backbone.") or name.startswith("std_")), name
+    assert not any(name.startswith("backbone.") for name in state["average"])
+
+
+def test_settings_that_do_not_exist_are_named(figures, tmp_path):
+    with pytest.raises(ValueError, match="the unknown learning_rate; it knows"):
+        run_fit(configuration(figures, learning_rate=1), tmp_path / "a")
+    config = configuration(figures)
+    config["data"]["shards"] = "out/shards"
+    with pytest.raises(ValueError, match="the data section has shards"):
+        run_fit(config, tmp_path / "b")
+
+
+def test_losses_that_explode_end_the_run_with_advice(figures, tmp_path):
+    config = configuration(figures, optimizer={"name": "sgd", "rate": 1e30}, clip_gradient=0)
+    with pytest.raises(FloatingPointError, match=r"lower fit\.optimizer\.rate"):
+        run_fit(config, tmp_path / "run")
+
+
+def test_tensorboard_has_curves_and_pictures(whole):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(whole / "tensorboard"), size_guidance={"images": 0})
+    board.Reload()
+    rows = curve(whole)
+    found = [event.value for event in board.Scalars("validation/mpjpe")]
+    assert np.round(found, 2) == pytest.approx([row["mpjpe"] for row in rows], abs=0.01)
+    assert [event.step for event in board.Images("predictions")] == [5, 10]
