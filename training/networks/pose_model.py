@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,11 @@ from training.data.batch import Batch
 from training.joint_space import JointSpace
 from training.networks.backbones.backbone import Backbone
 from training.networks.backbones.build import build_backbone
+from training.networks.folding import fold_normalisation
 from training.networks.heads.build import build_head
 from training.networks.heads.head import Head, Pose
 from training.networks.neck import LastMap, Neck
+from training.tracing import crops_to_try
 
 CROP_SIDE = 256
 BOX_SIZE_MM = 2200.0
@@ -93,12 +95,19 @@ class PoseModel(nn.Module):
 
     def losses(self, batch: Batch, progress: float, draw: Tensor) -> dict[str, Tensor]:
         """The head's losses on a batch and their weighted sum ``total``; arguments as in `Head.losses`."""
-        return self.head.losses(self.read(self._maps(batch)), batch.target, progress, draw)
+        reading = self.read(self._maps(batch))
+        with torch.autocast(draw.device.type, enabled=False):
+            return self.head.losses(reading, batch.target, progress, draw)
 
     def fold(self) -> PoseModel:
         """A copy in evaluation mode whose batch normalisations are folded into the convolutions beside them."""
         folded = copy.deepcopy(self).eval()
         folded.neck = self.neck.fold()
+        example = crops_to_try(2, side=self.crop_side).to(self.std_scale)
+        with torch.no_grad():
+            features = folded.features(example)
+            folded.head = cast(Head, fold_normalisation(folded.head, folded.neck(features)))
+        folded.backbone = cast(Backbone, fold_normalisation(folded.backbone, example))
         return folded
 
     def _maps(self, batch: Batch) -> dict[str, Tensor]:
