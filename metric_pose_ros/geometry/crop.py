@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.floating]
 _GRID = 16
 """Crop px between the points where a distorted crop is computed exactly; splines in between are good to 0.01 px on real
 lenses."""
+FACTORS = (1, 2, 3, 4, 6, 8, 12)
+"""By how much an image may be shrunk before a crop is sampled from it; few, so that the GPU's graph does the same."""
 _OUTSIDE = -1e4
 """A pixel coordinate far outside any image, for crop pixels that look where the lens does not."""
 
@@ -155,17 +157,19 @@ class _Window:
         """The window that holds (N, 2) image points; None if it lies outside the image."""
         height, width = image.shape[:2]
         low, high = points.min(axis=0), points.max(axis=0)
-        left, top = (int(max(np.floor(value) - 2, 0)) for value in low)
-        right, bottom = int(min(np.ceil(high[0]) + 3, width)), int(min(np.ceil(high[1]) + 3, height))
-        if left >= right or top >= bottom:
-            return None
         # The window may be cut by the image's border, so the zoom comes from the points themselves.
-        factor = max(int(min(high - low) / side), 1)
-        # Whole cells only; at the image's far border the last, incomplete one is given up.
-        right -= (right - left) % factor
-        bottom -= (bottom - top) % factor
-        if left >= right or top >= bottom:
+        zoom = min(high - low) / side
+        factor = max((factor for factor in FACTORS if factor <= zoom), default=1)
+        # With what sampling at the outermost points blends in. Cells are counted from the image's corner, whatever the
+        # window; at the image's far border the last, incomplete one is given up.
+        first = [max(int(np.floor(value)) - factor - 1, 0) // factor * factor for value in low]
+        last = [
+            min(-(-(int(np.ceil(value)) + factor + 2) // factor), size // factor) * factor
+            for value, size in zip(high, (width, height), strict=True)
+        ]
+        if first[0] >= last[0] or first[1] >= last[1]:
             return None
+        (left, top), (right, bottom) = first, last
         return cls(left, top, right, bottom, factor)
 
     def pixels(self, image: npt.NDArray) -> npt.NDArray:

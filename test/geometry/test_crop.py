@@ -100,6 +100,23 @@ def test_shrinking_does_not_alias():
     assert seen.std() < 0.05
 
 
+@pytest.mark.parametrize(("side", "factor"), [(250.0, 1), (460.0, 2), (655.0, 3), (990.0, 4)])
+def test_a_shrunk_crop_is_that_of_the_whole_shrunk_image(side, factor):
+    # Whatever part of the image is shrunk, its cells are those of the image: a crop does not depend on its window.
+    camera = Camera([[1800.0, 0, 1280], [0, 1800, 720], [0, 0, 1]], [], "pinhole", 2560, 1440)
+    image = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (1440, 2560, 3)).astype(np.uint8), (0, 0), 2)
+    crop = look_at(camera, np.array([707.0, 211, 707 + side / 2, 211 + side]), 256)
+    small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    shift = 0.5 / factor - 0.5
+    to_small = np.array([[1 / factor, 0, shift], [0, 1 / factor, shift], [0, 0, 1]])
+    homography = to_small @ camera.K @ crop.rotation.T @ np.linalg.inv(crop.K)
+    expected = cv2.warpPerspective(small, homography, (256, 256), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    seen = look(camera, image, crop)[0].transpose(1, 2, 0)[..., ::-1] * 255
+    difference = np.abs(seen - expected)
+    assert difference.max() <= 1.01
+    assert (difference > 0.5).mean() < 1e-3
+
+
 def test_channels_become_rgb_and_black_surrounds_the_image():
     image = np.zeros((720, 1280, 3), np.uint8)
     image[...] = (10, 20, 30)
