@@ -27,9 +27,15 @@ SHORT_NAMES = {
 _KINDS = {
     "pose": ({"crops", "intrinsics"}, {"joints2d", "relative", "absolute", "std"}),
     "movenet_multipose": ({"image"}, {"people"}),
+    "pose_from_image": ({"image", "homographies", "intrinsics"}, {"joints2d", "relative", "absolute", "std"}),
     "nanodet": ({"image"}, {"scores", "distances"}),
+    "rtdetr": ({"images", "orig_target_sizes"}, {"labels", "boxes", "scores"}),
+    "detr": ({"pixel_values"}, {"logits", "pred_boxes"}),
+    "yolox": ({"images"}, {"output"}),
 }
 """Inputs and outputs that each kind of model must have."""
+_PLUGGED_IN = ("rtdetr", "detr", "yolox")
+"""Kinds of detectors that are known by these, since their files say nothing of themselves."""
 
 
 class ModelError(ValueError):
@@ -69,7 +75,8 @@ class ModelFile:
 
     Attributes:
         path: of the file.
-        kind: ``pose``, ``movenet_multipose`` or ``nanodet``.
+        kind: ``pose``, ``pose_from_image``, ``movenet_multipose`` or ``nanodet``, or a detector from elsewhere:
+            ``rtdetr``, ``detr`` or ``yolox``.
         metadata: the file's JSON entry.
         inputs: shape per input name; text or None where a size is free.
         outputs: the same for outputs.
@@ -104,9 +111,17 @@ class ModelFile:
                 f"LFS pointer: "
                 f"fetch it again. ONNX Runtime says: {str(error).splitlines()[0]}"
             ) from error
+        inputs = {tensor.name: tuple(tensor.shape) for tensor in session.get_inputs()}
+        outputs = {tensor.name: tuple(tensor.shape) for tensor in session.get_outputs()}
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
-            raise ModelError(f"{path} has no {METADATA_KEY!r} metadata: it was not exported for this package")
+            plugged = next((kind for kind in _PLUGGED_IN if _KINDS[kind] == (set(inputs), set(outputs))), None)
+            if plugged is None:
+                raise ModelError(
+                    f"{path} has no {METADATA_KEY!r} metadata: it was not exported for this package and is not laid "
+                    f"out as a known detector ({', '.join(_PLUGGED_IN)})"
+                )
+            return cls(path, plugged, {}, inputs, outputs)
         try:
             metadata = json.loads(text)
             version, kind = metadata["format"], metadata.get("kind", "pose")
@@ -114,13 +129,7 @@ class ModelFile:
             raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
         if version != FORMAT:
             raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")
-        model = cls(
-            path,
-            kind,
-            metadata,
-            {tensor.name: tuple(tensor.shape) for tensor in session.get_inputs()},
-            {tensor.name: tuple(tensor.shape) for tensor in session.get_outputs()},
-        )
+        model = cls(path, kind, metadata, inputs, outputs)
         model._check_tensors()
         return model
 
@@ -140,7 +149,7 @@ class ModelFile:
             ModelError: if this is not a pose model, entries are missing or contradict the graph, or the model does not
                 speak the skeleton.
         """
-        if self.kind != "pose":
+        if self.kind not in ("pose", "pose_from_image"):
             raise ModelError(f"{self.path} is a {self.kind} detector, expected a pose model")
         try:
             entries = self.metadata
@@ -160,7 +169,11 @@ class ModelFile:
         except (TypeError, ValueError) as error:
             raise ModelError(f"{self.path}: its metadata makes no sense: {error}") from error
         side = info.crop_side
-        self._check_shape("crops", self.inputs["crops"], (None, 3, side, side))
+        if self.kind == "pose":
+            self._check_shape("crops", self.inputs["crops"], (None, 3, side, side))
+        else:
+            self._check_shape("image", self.inputs["image"], (None, None, 3))
+            self._check_shape("homographies", self.inputs["homographies"], (None, 3, 3))
         self._check_shape("intrinsics", self.inputs["intrinsics"], (None, 3, 3))
         for name, size in (("joints2d", 2), ("relative", 3), ("absolute", 3), ("std", 3)):
             self._check_shape(name, self.outputs[name], (None, count, size))
