@@ -1,0 +1,109 @@
+"""The graph from image to joints against the CPU's way, on the same image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.crop import look_at, sample
+from metric_pose_ros.models import ModelFile, find_model
+from metric_pose_ros.skeleton import BODY_30
+from test.fake_models import STANDING_MM, save_pose_model
+from training.gpu_graph import gpu_graph, run, write
+
+CAMERA = Camera.from_fov(1280, 720, 70)
+PLACES_M = ((-0.7, 0.1, 2.2), (0.9, 0.0, 3.4), (0.2, 0.1, 6.0))
+
+
+def picture() -> tuple[np.ndarray, np.ndarray]:
+    """Three people of tubes before a mottled wall, and their boxes: what a network takes for people."""
+    random = np.random.default_rng(4)
+    wall = cv2.resize(
+        random.integers(90, 180, (24, 42, 3)).astype(np.uint8), (1280, 720), interpolation=cv2.INTER_CUBIC
+    )
+    boxes = []
+    for number, place in enumerate(PLACES_M):
+        joints = STANDING_MM / 1000 + np.array(place)
+        points = CAMERA.project(joints)
+        px_per_m = CAMERA.K[0, 0] / place[2]
+        for index, (parent, child) in enumerate(BODY_30.edges):
+            colour = [(40, 60, 160), (150, 80, 40), (120, 150, 190)][(index + number) % 3]
+            ends = [tuple(round(value) for value in points[joint]) for joint in (parent, child)]
+            cv2.line(wall, ends[0], ends[1], colour, max(int(0.11 * px_per_m), 2), cv2.LINE_AA)
+        head = points[BODY_30.names.index("head")]
+        cv2.circle(wall, tuple(round(value) for value in head), int(0.11 * px_per_m), (130, 160, 210), -1, cv2.LINE_AA)
+        boxes.append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
+    return cv2.GaussianBlur(wall, (0, 0), 0.8), np.array(boxes)
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("graphs")
+    for name in ("fast", "heavy"):
+        write(find_model(name), folder / f"{name}_gpu.onnx")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["fast", "heavy"])
+def test_people_come_out_where_the_cpu_puts_them(graphs, name):
+    image, boxes = picture()
+    crops = [look_at(CAMERA, box, 256) for box in boxes]
+    batch = np.zeros((len(crops), 3, 256, 256), np.float32)
+    sample(image, CAMERA, crops, batch)
+    intrinsics = np.stack([crop.K for crop in crops]).astype(np.float32)
+    homographies = np.stack([CAMERA.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
+    expected = OnnxRuntimeEngine(find_model(name)).run(crops=batch, intrinsics=intrinsics)
+    found = run(str(graphs / f"{name}_gpu.onnx"), image, homographies, intrinsics)
+
+    def centred(pose: np.ndarray) -> np.ndarray:
+        return pose - pose.mean(axis=1, keepdims=True)
+
+    relative = np.linalg.norm(centred(found["relative"]) - centred(expected["relative"]), axis=-1)
+    assert (relative.mean(axis=1) < 2).all()  # mm
+    distances = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
+    assert (np.abs(distances[0] / distances[1] - 1) < 0.003).all()
+    assert np.abs(found["joints2d"] - expected["joints2d"]).max() < 1  # px of the crop
+    assert np.abs(found["std"] - expected["std"]).max() < 5  # mm
+
+
+def test_image_size_and_number_of_people_are_free(graphs):
+    rng = np.random.default_rng(0)
+    for (height, width), count in (((480, 640), 1), ((333, 517), 5)):
+        image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        intrinsics = np.tile(np.array([[500, 0, 127.5], [0, 500, 127.5], [0, 0, 1]]), (count, 1, 1))
+        found = run(str(graphs / "fast_gpu.onnx"), image, np.tile(np.eye(3), (count, 1, 1)), intrinsics)
+        assert {name: values.shape for name, values in found.items()} == {
+            name: (count, 30, 2 if name == "joints2d" else 3) for name in ("joints2d", "relative", "absolute", "std")
+        }
+        assert all(np.isfinite(values).all() for values in found.values())
+
+
+def test_types_change_before_axes_do(graphs):
+    # TensorRT refuses a transposed uint8.
+    graph = onnx.load(graphs / "fast_gpu.onnx").graph
+    (reader,) = {node.op_type for node in graph.node if "image" in node.input} - {"Shape"}
+    assert reader == "Cast"
+
+
+def test_the_file_says_what_it_is(graphs):
+    model = ModelFile.open(graphs / "heavy_gpu.onnx")
+    assert model.kind == "pose_from_image"
+    assert model.metadata["image"] == "bgr8"
+    assert model.metadata["precision"].startswith("fp16 network")
+    assert model.pose_info().name == "metric_pose_heavy"
+    assert {name: len(shape) for name, shape in model.inputs.items()} == {
+        "image": 3, "homographies": 3, "intrinsics": 3,
+    }  # fmt: skip
+
+
+def test_only_pose_models_and_known_precisions_are_taken(tmp_path):
+    with pytest.raises(ValueError, match="a model of kind 'nanodet' was given"):
+        gpu_graph(onnx.load(find_model("nanodet")))
+    with pytest.raises(ValueError, match="unknown precision 'int3'"):
+        gpu_graph(onnx.load(save_pose_model(tmp_path / "pose.onnx")), "int3")

@@ -1,0 +1,70 @@
+"""Sampling inside the graph against OpenCV's on the CPU."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.crop import FACTORS, look_at, sample
+from training.gpu_sampling import Sampler
+
+CAMERA = Camera([[1400.0, 0, 1900], [0, 1400, 1000], [0, 0, 1]], [], "pinhole", 3840, 2160)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 256, (2160, 3840, 3)).astype(np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 1.5)
+
+
+def both(image: np.ndarray, camera: Camera, boxes: list[list[float]], side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 3, S, S) in grey values from the graph and from the CPU."""
+    crops = [look_at(camera, np.array(box), side) for box in boxes]
+    expected = np.zeros((len(crops), 3, side, side), np.float32)
+    sample(image, camera, crops, expected)
+    homographies = np.stack([camera.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
+    with torch.no_grad():
+        found = Sampler(side)(torch.from_numpy(image), torch.from_numpy(homographies.astype(np.float32)))
+    return found.numpy() * 255, expected * 255
+
+
+def box(height: float, x: float = 1500.0, y: float = 900.0) -> list[float]:
+    return [x, y, x + height / 3, y + height]
+
+
+def test_every_amount_of_shrinking_is_that_of_the_cpu_to_the_grey_value(image):
+    boxes = [box(64 / 1.25 * (factor + 0.45)) for factor in (0.3, *FACTORS)]
+    found, expected = both(image, CAMERA, boxes)
+    assert expected.std() > 5
+    difference = np.abs(found - expected)
+    assert difference.max() <= 1.01
+    assert ((difference > 0.5).mean(axis=(1, 2, 3)) < 0.002).all()
+
+
+def test_crops_of_one_batch_do_not_touch_each_other(image):
+    boxes = [box(40), box(700, 200, 300), box(300, 3300, 1500)]
+    together, _ = both(image, CAMERA, boxes)
+    for number, one in enumerate(boxes):
+        assert np.array_equal(both(image, CAMERA, [one])[0][0], together[number])
+
+
+def test_beyond_the_image_is_black_as_on_the_cpu(image):
+    found, expected = both(image, CAMERA, [[-80, 700, 60, 1100], [3700, 1900, 3839, 2159]])
+    assert (expected == 0).mean() > 0.1
+    difference = np.abs(found - expected)
+    # At the very border a pixel is blended with the black around it, at places that OpenCV rounds to 1/32 px.
+    assert (difference > 1.01).mean() < 0.002
+    assert np.array_equal(found[0][:, :, :5], np.zeros((3, 64, 5)))
+
+
+def test_what_lies_behind_the_camera_is_black():
+    image = torch.full((48, 64, 3), 200, dtype=torch.uint8)
+    behind = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [0, 0, -1]]])
+    assert Sampler(16)(image, behind).abs().max() == 0
+
+
+def test_channels_become_rgb_in_0_to_1():
+    image = torch.tensor([10, 20, 30], dtype=torch.uint8).expand(48, 64, 3).contiguous()
+    seen = Sampler(16)(image, torch.eye(3)[None])
+    assert np.allclose(seen[0, :, 5, 5] * 255, [30, 20, 10])
