@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
+from metric_pose_ros.engines.building import Progress, build_engine
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.engines.profiles import profiles_for
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at, sample
 from metric_pose_ros.models import ModelFile, find_model
@@ -107,3 +109,17 @@ def test_only_pose_models_and_known_precisions_are_taken(tmp_path):
         gpu_graph(onnx.load(find_model("nanodet")))
     with pytest.raises(ValueError, match="unknown precision 'int3'"):
         gpu_graph(onnx.load(save_pose_model(tmp_path / "pose.onnx")), "int3")
+
+
+@pytest.mark.parametrize("name", ["fast", "heavy"])
+def test_a_real_tensorrt_builds_it_for_all_sizes(graphs, name):
+    trt = pytest.importorskip("tensorrt_rtx")
+    model = ModelFile.open(graphs / f"{name}_gpu.onnx")
+    profiles = profiles_for(model)
+    for shapes in ((720, 1280, 3), (1080, 1920, 3), (2160, 3840, 3), (240, 320, 3)):
+        held = [
+            profile.hold({"image": shapes, "homographies": (4, 3, 3), "intrinsics": (4, 3, 3)}) for profile in profiles
+        ]
+        assert held == [False, True, False]
+    engine = build_engine(trt, model.path, profiles, Progress(name))
+    assert len(engine) > model.path.stat().st_size / 2
