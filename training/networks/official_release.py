@@ -32,6 +32,8 @@ FIRST = ("smpl+head_30", "smpl_24")
 """Of a release's skeletons, what the imported model speaks unless asked for another; the first one otherwise."""
 ALL = "all"
 """Our name for the skeleton of all joints, which has an empty one upstream."""
+FOREIGN = ("JointInfo", "AttrDict", "Dict")
+"""Classes of the authors' packages that a skeleton may be, or be held in."""
 HEAD = "heatmap_heads.conv_final."
 """What stands in front of the head's weights."""
 
@@ -229,7 +231,7 @@ def _skeleton_infos(path: Path) -> dict[str, _Info]:
     """By the authors' name; empty if there is no file."""
     if not path.is_file():
         return {}
-    said = load_pickle(path, foreign=("JointInfo",))
+    said = load_pickle(path, foreign=FOREIGN)
     infos: dict[str, _Info] = {}
     try:
         for name, info in said.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.skeleton import SMPL_24
-from test.training.official.reference import Reference, write_release
+from test.training.official.reference import Reference, skeleton_infos, write_release
 from training.__main__ import main
 from training.checkpoint import load_model
 from training.model_file import PoseFile
@@ -149,6 +150,20 @@ def test_missing_files_are_named(broken: Path) -> None:
         (broken / name).unlink()
     with pytest.raises(FileNotFoundError, match=r"lacks ckpt\.pt, joint_info\.npz"):
         read_release(broken)
+
+
+class JointInfo:
+    """As the authors' own class holds a skeleton."""
+
+    def __init__(self, indices: list[int], names: list[str]) -> None:
+        self.indices, self.names, self.stick_figure_edges = indices, names, [(0, 1)]
+
+
+def test_skeletons_that_are_objects_of_the_authors_class_are_read(broken: Path) -> None:
+    objects = {"arms_2": JointInfo([20, 21], ["lwri", "rwri"]), "": skeleton_infos(list(SMPL_24.names))[""]}
+    (broken / "skeleton_infos.pkl").write_bytes(pickle.dumps(objects))
+    (indices, skeleton), _ = read_release(broken).skeletons
+    assert (indices, skeleton.names, skeleton.edges) == ([20, 21], ("left_wrist", "right_wrist"), ((0, 1),))
 
 
 @pytest.mark.parametrize(
