@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.data.batch import Batch
-from training.evaluation.metrics import centred, joint_errors, mean, median, pck, procrustes_aligned
+from training.evaluation.metrics import joint_errors, mean, median, pck, procrustes_aligned
 from training.joint_space import JointSpace
 from training.networks.heads.head import Pose
 from training.networks.pose_model import PoseModel
@@ -122,7 +122,8 @@ def _roots(poses: Floats, truth: Floats, space: JointSpace) -> Floats:
     """(N, 1, 3) where each pose is aligned: the first pelvis whose true place is known, or the mean of all such
     joints."""
     known = np.asarray(np.isfinite(truth).all(axis=-1))
-    roots: Floats = (poses - centred(poses, known))[:, :1]
+    total = np.where(known[..., None], poses, 0).sum(axis=1, keepdims=True)
+    roots: Floats = total / np.maximum(known.sum(axis=1), 1)[:, None, None]
     pelvises = [place for place, name in enumerate(space.names) if name.rpartition("/")[2] == "pelvis"]
     for place in reversed(pelvises):
         roots = np.where(known[:, place, None, None], poses[:, place : place + 1], roots)
