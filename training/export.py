@@ -1,43 +1,58 @@
-"""A trained model as one self-describing ONNX file.
+"""``python -m training export CKPT``: a trained model as one self-describing ONNX file.
 
-The graph holds trunk, head, calibrated uncertainty and placement; the batch is dynamic. Large weights are stored as
-fp16 with a Cast to fp32 after each, which ONNX Runtime folds when it loads the file: half the bytes, fp32 arithmetic.
-Before anything is written under the final name, the file is run in ONNX Runtime and compared with torch; if they
-differ, it is not written.
+The graph holds backbone, head, calibrated uncertainty and placement; the batch is dynamic, inputs and outputs are fp32.
+Weights are stored as fp16 and computed with in fp32 unless another precision is asked for. Before anything is written
+under the final name, the file is run in ONNX Runtime and compared with torch; if they differ, it is not written.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import datetime
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor
 
-from training.data.features import FeatureCache
-from training.evaluation.calibration import fit_size, fit_std
-from training.evaluation.metrics import centred
-from training.fit import load_model, predict_rows
+from training.calibrate import calibrate, predict_validation
+from training.checkpoint import load_model
+from training.data.shards import CROP_SCALE, Problems
+from training.data.sources import ShardSource
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.pose_model import PoseModel, PoseOutput
+from training.precision import (
+    LARGEST_DIFFERENCE,
+    PRECISIONS,
+    store_weights_as_fp16,
+    with_half_network,
+    with_rounded_weights,
+)
 from training.tracing import crops_to_try, trace
 
+logger = logging.getLogger(__name__)
+
 VERSION = "0.1.0"
-SMALLEST_FP16_WEIGHT = 256
-"""Tensors with fewer values stay fp32: they cost nothing, and constants of the decoding need their precision."""
-LARGEST_DIFFERENCE_MM = 1.0
-"""Between the file in ONNX Runtime and torch with the same rounded weights: what summation order may cost."""
+OPSETS = (17, 18)
+COMPARED = 8
+"""Crops that ONNX Runtime and torch are compared on."""
+Inputs = dict[str, Tensor]
 
 
-def export_model(model: PoseModel, path: Path, facts: dict[str, Any], opset: int = 18) -> dict[str, float]:
+def export_model(
+    model: PoseModel,
+    path: Path,
+    facts: dict[str, Any],
+    opset: int = 18,
+    precision: str = "fp16-weights",
+    inputs: Inputs | None = None,
+) -> dict[str, float]:
     """Writes a model.
 
     Args:
@@ -45,104 +60,141 @@ def export_model(model: PoseModel, path: Path, facts: dict[str, Any], opset: int
         path: where the ONNX file goes.
         facts: what the metadata says beside the format's own fields: ``name``, ``origin``, ``licence``, ``trained_on``.
         opset: 18, or 17 for TensorRT 8.6.
+        precision: one of `PRECISIONS`.
+        inputs: ``crops`` (N, 3, S, S) and ``intrinsics`` (N, 3, 3) to compare ONNX Runtime and torch on; made up if not
+            given, which says less.
 
     Returns:
-        the largest differences between ONNX Runtime and torch, by output.
+        the largest differences between ONNX Runtime and torch, see `compare`.
 
     Raises:
-        ValueError: if they differ by more than `LARGEST_DIFFERENCE_MM`; nothing is written then.
+        ValueError: if they differ by more than `LARGEST_DIFFERENCE`, or the graph is not of the opset; nothing is
+            written then.
     """
-    model = as_shipped(model)
-    inputs = {"crops": crops_to_try(2), "intrinsics": intrinsics_to_try(2)}
-    graph = onnx.load_from_string(trace(model, inputs, PoseOutput._fields, opset))
-    store_weights_as_fp16(graph)
+    inputs = made_up_inputs(model.crop_side) if inputs is None else inputs
+    reference = model.fold().eval()
+    if precision == "fp16-weights":
+        reference = with_rounded_weights(reference)
+    outputs = outputs_of(reference, inputs)
+    shipped = with_half_network(reference) if precision == "fp16" else reference
+    example = {name: value[:2] for name, value in inputs.items()}
+    graph = onnx.load_from_string(trace(_Given(shipped, tuple(outputs)), example, tuple(outputs), opset))
+    _keep_intrinsics(graph)
+    if precision == "fp16-weights":
+        store_weights_as_fp16(graph)
     entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(model, facts))
-    onnx.checker.check_model(graph)
-    differences = compare(model, graph.SerializeToString())
-    if not max(differences.values()) <= LARGEST_DIFFERENCE_MM:
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(model, facts, precision, tuple(outputs)))
+    check_opset(graph, opset)
+    file = graph.SerializeToString()
+    differences = compare(outputs, file, inputs)
+    largest = LARGEST_DIFFERENCE[precision]
+    if not max(differences.values()) <= largest:
         raise ValueError(
-            f"{path} is not written: ONNX Runtime and torch differ by {differences} (mm, px), "
-            f"expected at most {LARGEST_DIFFERENCE_MM}"
+            f"{path} is not written: ONNX Runtime and torch differ by {differences} (px, mm; of absolute positions mm "
+            f"for each metre from the camera), expected at most {largest} in {precision}; another --precision may do"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_bytes(graph.SerializeToString())
+    partial.write_bytes(file)
     partial.rename(path)
     return differences
 
 
-def metadata(model: PoseModel, facts: dict[str, Any]) -> dict[str, Any]:
-    """What a model file says of itself, under the metadata key ``metric_pose_ros``."""
-    geometry = model.head.geometry
+def _keep_intrinsics(graph: onnx.ModelProto) -> None:
+    """Every model takes the cameras, also one that makes nothing of them: tracing leaves out what nobody reads."""
+    if "intrinsics" not in [value.name for value in graph.graph.input]:
+        graph.graph.input.append(helper.make_tensor_value_info("intrinsics", TensorProto.FLOAT, ["batch", 3, 3]))
+
+
+class _Given(torch.nn.Module):
+    """A model with only those outputs that it gives."""
+
+    def __init__(self, model: PoseModel, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, crops: Tensor, intrinsics: Tensor) -> tuple[Tensor, ...]:
+        output = self.model(crops, intrinsics)
+        return tuple(getattr(output, name) for name in self.names)
+
+
+def outputs_of(model: PoseModel, inputs: Inputs) -> dict[str, Tensor]:
+    """What a model says, without what its head cannot say."""
+    with torch.no_grad():
+        output = model(inputs["crops"], inputs["intrinsics"])
+    return {name: getattr(output, name) for name in PoseOutput._fields if getattr(output, name) is not None}
+
+
+def metadata(model: PoseModel, facts: dict[str, Any], precision: str, outputs: tuple[str, ...]) -> dict[str, Any]:
+    """What a model file says of itself, under the metadata key ``metric_pose_ros``.
+
+    Only what says where people are in the image and in space is of the kind ``pose``, which robots run.
+    """
     return {
         "format": 1,
-        "kind": "pose",
+        "kind": "pose" if set(outputs) == set(PoseOutput._fields) else "relative_pose",
         "version": VERSION,
-        "joints": list(model.skeleton.names),
-        "edges": [list(edge) for edge in model.skeleton.edges],
-        "crop_side": geometry.crop_side,
-        "crop_scale": 1.25,
-        "box_size_mm": geometry.box_size_mm,
-        "stride": geometry.stride,
-        "precision": "fp16 weights, fp32 computation",
+        **model.space.metadata(),
+        "crop_side": model.crop_side,
+        "crop_scale": CROP_SCALE,
+        "box_size_mm": model.head.geometry.box_size_mm,
+        "stride": model.stride,
+        "precision": PRECISIONS[precision],
         "created": datetime.date.today().isoformat(),
         **facts,
     }
 
 
-def as_shipped(model: PoseModel) -> PoseModel:
-    """A copy with folded normalisation whose convolution weights are rounded to fp16: the very numbers of the file."""
-    shipped = copy.deepcopy(model).eval()
-    shipped.head = model.head.fold()
-    with torch.no_grad():
-        for parameter in shipped.parameters():
-            if parameter.numel() >= SMALLEST_FP16_WEIGHT:
-                parameter.copy_(parameter.half().float())
-    return shipped
+def check_opset(graph: onnx.ModelProto, opset: int) -> None:
+    """Checks that a graph is valid and that every operator in it is one of the opset.
+
+    Raises:
+        ValueError: if an operator is newer, or of another domain.
+    """
+    onnx.checker.check_model(graph, full_check=True)
+    versions = {entry.domain: entry.version for entry in graph.opset_import}
+    if versions != {"": opset}:
+        raise ValueError(f"the graph is of the opsets {versions}, expected ONNX {opset} and no other")
+    for node in graph.graph.node:
+        if not onnx.defs.has(node.op_type, node.domain) or (
+            onnx.defs.get_schema(node.op_type, opset, node.domain).since_version > opset
+        ):
+            raise ValueError(f"the operator {node.op_type} is not in opset {opset}")
 
 
-def intrinsics_to_try(count: int) -> Tensor:
-    """(count, 3, 3) crop cameras of different focal lengths."""
+def made_up_inputs(side: int, count: int = COMPARED) -> Inputs:
+    """Smooth random crops and cameras of different focal lengths."""
     intrinsics = torch.eye(3).repeat(count, 1, 1)
-    intrinsics[:, 0, 0] = intrinsics[:, 1, 1] = torch.linspace(500.0, 1500.0, count)
-    intrinsics[:, :2, 2] = 127.5
-    return intrinsics
+    intrinsics[:, 0, 0] = intrinsics[:, 1, 1] = side * torch.linspace(2.0, 6.0, count)
+    intrinsics[:, :2, 2] = (side - 1) / 2
+    return {"crops": crops_to_try(count, seed=7, side=side), "intrinsics": intrinsics}
 
 
-def store_weights_as_fp16(graph: onnx.ModelProto) -> None:
-    """Replaces each large fp32 weight by an fp16 one and a Cast to fp32 in front of whoever reads it, in place."""
-    weights = [
-        tensor
-        for tensor in graph.graph.initializer
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= SMALLEST_FP16_WEIGHT and _fits(tensor)
-    ]
-    casts = []
-    for tensor in weights:
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}.fp16")
-        casts.append(
-            helper.make_node("Cast", [half.name], [tensor.name], name=f"{tensor.name}.cast", to=TensorProto.FLOAT)
-        )
-        tensor.CopyFrom(half)
-    nodes = [*casts, *graph.graph.node]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+def realistic_inputs(model: PoseModel, config: dict[str, Any]) -> Inputs | None:
+    """Crops of people from the configuration's validation split; None where there are no pictures."""
+    data = {name: value for name, value in config["data"].items() if name != "cache"}
+    try:
+        source = ShardSource(data, model, 1, torch.device("cpu"), Problems())
+        batch = next(iter(source.validation(COMPARED, COMPARED)))
+    except (FileNotFoundError, StopIteration, ValueError) as error:
+        logger.warning("no pictures to compare on (%s): made-up ones must do, which say less", error)
+        return None
+    assert batch.crops is not None
+    return {"crops": batch.crops, "intrinsics": batch.target.intrinsics}
 
 
-def _fits(tensor: TensorProto) -> bool:
-    """Whether fp16 holds every value exactly: true of rounded weights, not of coordinates that decode heatmaps."""
-    values = numpy_helper.to_array(tensor)
-    with np.errstate(over="ignore"):
-        return bool(np.array_equal(values.astype(np.float16).astype(np.float32), values))
+def compare(expected: dict[str, Tensor], file: bytes, inputs: Inputs) -> dict[str, float]:
+    """Largest absolute differences between what a file says in ONNX Runtime and what is expected, by output.
 
-
-def compare(model: PoseModel, file: bytes, batch: int = 3) -> dict[str, float]:
-    """Largest absolute differences between a file in ONNX Runtime and the torch model, by output (px, mm)."""
-    crops, intrinsics = crops_to_try(batch, seed=7), intrinsics_to_try(batch)
-    with torch.no_grad():
-        expected = model(crops, intrinsics)
-    found = PoseFile(file).run(crops.numpy(), intrinsics.numpy())
-    return {name: float(np.abs(found[name] - getattr(expected, name).numpy()).max()) for name in PoseOutput._fields}
+    They are in px and mm; of ``absolute``, in mm for each metre between joint and camera beyond the first, because
+    placement multiplies what rounding does to directions by the distance.
+    """
+    found = PoseFile(file).run(inputs["crops"].numpy(), inputs["intrinsics"].numpy())
+    differences = {name: np.abs(found[name] - value.numpy()) for name, value in expected.items()}
+    if "absolute" in expected:
+        metres = np.linalg.norm(expected["absolute"].numpy(), axis=-1, keepdims=True) / 1000
+        differences["absolute"] = differences["absolute"] / np.maximum(metres, 1)
+    return {name: float(off.max()) for name, off in differences.items()}
 
 
 def sha256(path: Path) -> str:
@@ -150,36 +202,31 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def calibrate(model: PoseModel, cache: FeatureCache) -> None:
-    """Sets the model's size and its uncertainty so that they fit the errors on a split, normally validation."""
-    rows = np.arange(len(cache))
-    found = predict_rows(model.head, cache, rows)
-    truth = cache.labels["joints_mm"].astype(float)
-    whole = np.asarray((cache.labels["visibility"] > 0).all(axis=1))
-    size = fit_size(found["absolute"], truth, whole, model.skeleton)
-    errors = centred(found["relative"].astype(float) * size) - centred(truth)
-    scale, floor = fit_std(errors, found["spread"].astype(float))
-    model.size.fill_(size)
-    model.std_scale.copy_(torch.from_numpy(scale))
-    model.std_floor_mm.copy_(torch.from_numpy(floor))
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training export``."""
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file")
-    parser.add_argument("--opset", type=int, default=18, choices=(17, 18))
+    parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file, or its name.onnx")
+    parser.add_argument("--opset", type=int, default=18, choices=OPSETS)
+    parser.add_argument("--precision", default="fp16-weights", choices=tuple(PRECISIONS))
+    parser.add_argument("--samples", type=int, default=2000, help="at most so many validation examples to calibrate on")
+    parser.add_argument("--no-calibration", action="store_true", help="leave size and uncertainty as trained")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Calibrates a checkpoint's uncertainty on the validation split and writes it as ONNX."""
+    """Calibrates a checkpoint on the validation split and writes it as ONNX."""
     model, config = load_model(arguments.checkpoint)
-    taps = tuple(config["model"]["taps"])
-    calibrate(model, FeatureCache(Path(config["data"]["cache"]), "validation", taps))
-    path = arguments.out / f"{config['name']}.onnx"
-    facts = {"name": config["name"], **config["facts"]}
-    differences = export_model(model, path, facts, arguments.opset)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, SHA-256 {sha256(path)}")
-    print("largest differences from torch:", ", ".join(f"{name} {value:.4f}" for name, value in differences.items()))
+    if not arguments.no_calibration:
+        problems = Problems()
+        labelled = calibrate(model, predict_validation(model, config, arguments.samples, problems))
+        print(f"calibrated on {labelled} examples: sizes x {float(model.size):.3f}; {problems}")
+    to_file = arguments.out.suffix == ".onnx"
+    path = arguments.out if to_file else arguments.out / f"{config['name']}.onnx"
+    facts = {"name": path.stem, **config.get("facts", {})}
+    inputs = realistic_inputs(model, config)
+    differences = export_model(model, path, facts, arguments.opset, arguments.precision, inputs)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {PRECISIONS[arguments.precision]}, SHA-256 {sha256(path)}")
+    told = ", ".join(f"{name} {value:.4f}" for name, value in differences.items())
+    on = "crops of people" if inputs else "made-up crops"
+    print(f"largest differences from torch on {on}: {told} (px, mm; absolute mm per metre)")
     print(f"measure it and write its card with `python -m training evaluate {path} --card`")
     return 0

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.floating]
 ROUNDS = 8
 """Iterations of reweighting; the fit stands still after about five."""
 SMALLEST_STD_MM = 1.0
+FEWEST_ERRORS = 10
+"""Of a joint, to learn its uncertainty from."""
 GROWN_UP_MM = 1450.0
 """Length along the bones of a leg and from the pelvis to the top of the head above which somebody is grown up."""
 LEG = ("left_ankle", "left_knee", "left_hip")
@@ -33,39 +35,55 @@ def fit_size(absolute: Floats, truth: Floats, whole: npt.NDArray[np.bool_], skel
 
     Args:
         absolute: (N, J, 3) mm, placed joints.
-        truth: (N, J, 3) mm.
+        truth: (N, J, 3) mm; NaN where unknown.
         whole: (N,) people who are in the crop from head to foot.
         skeleton: of the joints.
 
     Returns:
-        the factor, between 1 / 1.1 and 1.1; 1 where there is nobody to learn it from.
+        the factor, between 1 / 1.1 and 1.1; 1 where there is nobody to learn it from, or the skeleton does not reach
+        from the ankle over the pelvis to the top of the head.
     """
+    if not {*LEG, TRUNK[0], TRUNK[-1]} <= set(skeleton.names):
+        return 1.0
+    trunk = tuple(joint for joint in TRUNK if joint in skeleton.names)
     height = sum(
         np.linalg.norm(np.diff(truth[:, skeleton.indices(chain)], axis=1), axis=-1).sum(axis=1)
-        for chain in (LEG, TRUNK)
+        for chain in (LEG, trunk)
     )
-    chosen = whole & (height >= GROWN_UP_MM)
+    pelvis = skeleton.names.index("pelvis")
+    distance, true = (np.linalg.norm(poses[:, pelvis], axis=-1) for poses in (absolute, truth))
+    chosen = whole & (height >= GROWN_UP_MM) & np.isfinite(distance) & np.isfinite(true)
     if not chosen.any():
         return 1.0
-    distance, true = (np.linalg.norm(poses[chosen, 0], axis=-1) for poses in (absolute, truth))
-    return float(np.clip(np.median(true / distance), 1 / LARGEST_CHANGE, LARGEST_CHANGE))
+    return float(np.clip(np.median(true[chosen] / distance[chosen]), 1 / LARGEST_CHANGE, LARGEST_CHANGE))
 
 
 def fit_std(errors: Floats, spread: Floats) -> tuple[Floats, Floats]:
     """Fits the variance model.
 
     Args:
-        errors: (N, J, 3) mm, signed.
+        errors: (N, J, 3) mm, signed; NaN where the truth is unknown.
         spread: (N, J, 3) mm.
 
     Returns:
-        scale and floor in mm, (J, 3) each.
+        scale and floor in mm, (J, 3) each. A joint with fewer than `FEWEST_ERRORS` known errors gets those of all
+        joints together; where nothing is known at all, scale 1 and the smallest floor.
     """
     joints = errors.shape[1]
-    scale, floor = np.zeros((joints, 3)), np.zeros((joints, 3))
-    for joint in range(joints):
-        for axis in range(3):
-            parts = _fit_variance(errors[:, joint, axis] ** 2, spread[:, joint, axis] ** 2)
+    scale, floor = np.ones((joints, 3)), np.zeros((joints, 3))
+    for axis in range(3):
+        squares, spreads = errors[..., axis] ** 2, spread[..., axis] ** 2
+        known = np.isfinite(squares)
+        if not known.any():
+            continue
+        together = None
+        for joint in range(joints):
+            mine = known[:, joint]
+            if mine.sum() >= FEWEST_ERRORS:
+                parts = _fit_variance(squares[mine, joint], spreads[mine, joint])
+            else:
+                together = _fit_variance(squares[known], spreads[known]) if together is None else together
+                parts = together
             scale[joint, axis], floor[joint, axis] = np.sqrt(parts)
     return scale, np.maximum(floor, SMALLEST_STD_MM)
 

@@ -12,11 +12,11 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from metric_pose_ros.skeleton import H36M_17
+from training.data.cropping import truncated_box
 from training.data.shards import Sample
-from training.evaluation.metrics import joint_errors, mean, only, procrustes_aligned, root_aligned
+from training.evaluation.metrics import Floats, joint_errors, mean, only, procrustes_aligned, root_aligned
 from training.evaluation.people import People
 from training.evaluation.protocols.protocol import Protocol
 from training.evaluation.tables import Column, Table
@@ -32,23 +32,10 @@ COLUMNS = (
 )
 
 
-def part_of_square(random: np.random.Generator) -> tuple[float, float, float]:
-    """(left, top, side) of a random part of the unit square."""
-    while True:
-        x1, x2, y2 = random.uniform(0, 0.5), random.uniform(0.5, 1), random.uniform(0.5, 1)
-        side = x2 - x1
-        if 0.5 < side < y2:
-            return x1, y2 - side, side
-
-
-def part_of_box(box: npt.NDArray[np.floating], key: str) -> npt.NDArray[np.floating]:
+def part_of_box(box: Floats, key: str) -> Floats:
     """(4,) xyxy px: the part of a person's box (4,) that the model may see; always the same for a sample's key."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
-    left, top, side = part_of_square(np.random.default_rng(seed))
-    whole = float((box[2:] - box[:2]).max())
-    corner = (box[:2] + box[2:]) / 2 - whole / 2
-    start = corner + np.array([left, top]) * whole
-    return np.concatenate([start, start + side * whole])
+    return truncated_box(box, np.random.default_rng(seed))
 
 
 def truncate(sample: Sample, crop_scale: float) -> Sample:

@@ -1,0 +1,63 @@
+"""Sets what an exported model says of people's size and of its own uncertainty, from examples it was not trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from training.data.shards import Problems
+from training.data.sources import open_source
+from training.evaluation.calibration import fit_size, fit_std
+from training.evaluation.metrics import centred
+from training.networks.pose_model import PoseModel
+from training.validation import Predictions, predict
+
+BATCH = 32
+
+
+def predict_validation(model: PoseModel, config: dict[str, Any], limit: int, problems: Problems) -> Predictions:
+    """What a model says of at most `limit` examples of its configuration's validation split, cached or pictures.
+
+    Raises:
+        FileNotFoundError: if the split is not where the configuration says.
+        ValueError: if nothing of it can be read.
+    """
+    source = open_source(config["data"], model, config.get("fit", {}).get("seed", 1), torch.device("cpu"), problems)
+    return predict(model, source.validation(limit, BATCH))
+
+
+def calibrate(model: PoseModel, found: Predictions) -> int:
+    """Sets the model's size and its uncertainty so that they fit the errors of its predictions.
+
+    Args:
+        model: that predicted, with a size of 1; changed in place.
+        found: predictions beside the truth.
+
+    Returns:
+        how many examples had 3D labels; if none had, nothing is changed.
+    """
+    truth = found.true_mm.astype(float)
+    known = np.asarray(np.isfinite(truth).all(axis=-1))
+    labelled = known.any(axis=1)
+    if not labelled.any():
+        return 0
+    size = _size(model, found, truth)
+    errors = centred(found.relative.astype(float) * size, known) - centred(truth, known)
+    scale, floor = fit_std(errors[labelled], found.spread.astype(float)[labelled])
+    model.size.fill_(size)
+    model.std_scale.copy_(torch.from_numpy(scale))
+    model.std_floor_mm.copy_(torch.from_numpy(floor))
+    return int(labelled.sum())
+
+
+def _size(model: PoseModel, found: Predictions, truth: np.ndarray) -> float:
+    """The factor of the first skeleton that tells one."""
+    for skeleton in model.space.skeletons:
+        joints = model.space.indices(skeleton.name)
+        whole = np.asarray(np.isfinite(found.true_px[:, joints]).all(axis=(1, 2)))
+        size = fit_size(found.absolute[:, joints].astype(float), truth[:, joints], whole, skeleton)
+        if size != 1:
+            return size
+    return 1.0
