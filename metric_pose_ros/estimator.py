@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.detection import Detector, open_detector
-from metric_pose_ros.engines import open_engine
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import inside_view
+from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.plausibility import (
@@ -81,8 +81,7 @@ class PoseEstimator:
             self._network = model
         else:
             self.model = ModelFile.open(model)
-            info = self.model.pose_info(skeleton)
-            self._network = PoseNetwork(open_engine(self.model, engine, threads), info)
+            self._network = open_pose_network(self.model, engine, threads, skeleton)
         self.info = self._network.info
         self.description = self._network.description
         if isinstance(detector, str):
@@ -187,10 +186,18 @@ class PoseEstimator:
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(best):
             return [[] for _ in frames]
-        with self._timed("crop"):
-            crops, batch = self._look(frames, best)
-        with self._timed("network"):
-            poses = self._poses(batch, [crop for found in crops for crop in found])
+        straight = len(frames) == 1 and frames[0][1].straight and self._views == looks(1, False)
+        if straight and isinstance(self._network, ImagePoseNetwork):
+            ((image, camera, _),) = frames
+            with self._timed("crop"):
+                crops = [self._crops(camera, best[0])]
+            with self._timed("network"):
+                poses = self._network.look(image, camera, crops[0])
+        else:
+            with self._timed("crop"):
+                crops, batch = self._look(frames, best)
+            with self._timed("network"):
+                poses = self._poses(batch, [crop for found in crops for crop in found])
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
@@ -200,17 +207,22 @@ class PoseEstimator:
                 people.append(self._placed(camera, detections, looked, mine))
             return people
 
+    def _crops(self, camera: Camera, detections: list[Detection]) -> list[Crop]:
+        """One crop per detection, looking at it."""
+        side, scale = self.info.crop_side, self.info.crop_scale
+        return [look_at(camera, detection.box, side, scale) for detection in detections]
+
     def _look(
         self, frames: list[tuple[Image, Camera, list[Detection]]], best: list[list[Detection]]
     ) -> tuple[list[list[Crop]], npt.NDArray[np.float32]]:
         """The crop of each detection of each frame, and the pixels of all looks at all crops, in a row."""
-        side, views = self.info.crop_side, self._views
+        views = self._views
         count = sum(len(detections) for detections in best) * len(views)
         if len(self._batch) < count:
             self._batch = np.zeros((count, *self._batch.shape[1:]), np.float32)
         crops, start = [], 0
         for (image, camera, _), detections in zip(frames, best, strict=True):
-            looked = [look_at(camera, detection.box, side, self.info.crop_scale) for detection in detections]
+            looked = self._crops(camera, detections)
             turned = [view.turn(crop) for crop in looked for view in views]
             sample(image, camera, turned, self._batch[start : start + len(turned)])
             crops.append(looked)

@@ -65,14 +65,14 @@ class PoseNetwork:
             crops: (N, 3, S, S) RGB in 0..1.
             intrinsics: (N, 3, 3) of the crops.
         """
-        return PoseBatch(**self._run(crops, np.asarray(intrinsics, np.float32)))
+        return self._read(self._engine.run(crops=crops, intrinsics=np.asarray(intrinsics, np.float32)))
 
-    def _run(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> dict[str, Floats]:
-        outputs = self._engine.run(crops=crops, intrinsics=intrinsics)
+    def _read(self, outputs: dict[str, npt.NDArray]) -> PoseBatch:
+        """The joints of the skeleton that was chosen, of what the engine gave."""
         found = {name: outputs[name].astype(float) for name in ("joints2d", "relative", "absolute", "std")}
-        if self.info.outputs is None:
-            return found
-        return {name: values[:, self.info.outputs] for name, values in found.items()}
+        if self.info.outputs is not None:
+            found = {name: values[:, self.info.outputs] for name, values in found.items()}
+        return PoseBatch(**found)
 
 
 def probability_within(radius: float, std: Floats) -> Floats:

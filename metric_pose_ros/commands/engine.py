@@ -10,6 +10,7 @@ from metric_pose_ros.engines.cache import EngineCache
 from metric_pose_ros.engines.choice import NotHereError, built, engine_key, load_tensorrt, missing
 from metric_pose_ros.engines.cuda import CudaError, open_device
 from metric_pose_ros.engines.profiles import BATCHES
+from metric_pose_ros.image_network import gpu_twin
 from metric_pose_ros.models import ModelFile
 
 _KINDS = ("tensorrt", "tensorrt_rtx")
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build(cache: EngineCache, names: Sequence[str], engine: str, batches: Sequence[int]) -> int:
-    models = [ModelFile.open(name) for name in names]
+    named = [ModelFile.open(name) for name in names]
+    models = [gpu_twin(model) or model for model in named]  # as the estimator does it
     kinds = _KINDS if engine == "auto" else (engine,)
     lacking = {kind: missing(kind) for kind in kinds}
     kind = next((kind for kind in kinds if lacking[kind] is None), None)

@@ -12,6 +12,7 @@ import pytest
 from metric_pose_ros.engines.building import Progress, build_engine
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.engines.profiles import profiles_for
+from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at, sample
 from metric_pose_ros.models import ModelFile, find_model
@@ -123,3 +124,26 @@ def test_a_real_tensorrt_builds_it_for_all_sizes(graphs, name):
         assert held == [False, True, False]
     engine = build_engine(trt, model.path, profiles, Progress(name))
     assert len(engine) > model.path.stat().st_size / 2
+
+
+@pytest.mark.parametrize(
+    ("camera", "views", "most_m"),
+    [
+        (CAMERA, 1, 0.002),
+        (CAMERA, 2, 0.006),  # brightened crops come as whole grey values here
+        (Camera(CAMERA.K, [-0.1, 0.02, 0.0, 0.0], "plumb_bob", 1280, 720), 1, 0.002),
+    ],
+    ids=["straight", "several looks", "distorted"],
+)
+def test_an_estimator_finds_the_same_people_with_either_graph(graphs, camera, views, most_m):
+    image, boxes = picture()
+    people = [
+        PoseEstimator(model, "onnxruntime", None, only_plausible=False, views=views).estimate(image, camera, boxes)
+        for model in ("fast", graphs / "fast_gpu.onnx")
+    ]
+    for expected, found in zip(*people, strict=True):
+        assert np.linalg.norm(found.joints3d.mean(axis=0)) == pytest.approx(
+            np.linalg.norm(expected.joints3d.mean(axis=0)), rel=0.003
+        )
+        shift = found.joints3d.mean(axis=0) - expected.joints3d.mean(axis=0)
+        assert np.linalg.norm(found.joints3d - expected.joints3d - shift, axis=1).mean() < most_m

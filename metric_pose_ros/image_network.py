@@ -1,0 +1,109 @@
+"""The pose network whose graph cuts its crops itself: image and homographies go in, so a GPU gets the image once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from metric_pose_ros.engines import open_engine
+from metric_pose_ros.engines.choice import missing
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.crop import Crop
+from metric_pose_ros.models import ModelFile
+from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
+
+logger = logging.getLogger(__name__)
+
+TWIN = "_gpu"
+"""What the name of a model's graph for GPUs ends in; it lies beside the model."""
+_GPU_ENGINES = ("tensorrt", "tensorrt_rtx")
+_COLUMNS = 8
+"""Crops side by side in the sheet that stands in for an image."""
+
+
+class ImagePoseNetwork(PoseNetwork):
+    """Runs a graph that takes the whole image.
+
+    It takes crops as well, as any pose network: they are laid out on a sheet, which is then its image.
+    """
+
+    def __call__(self, crops: npt.NDArray[np.float32], intrinsics: npt.NDArray[np.floating]) -> PoseBatch:
+        count, _, side, _ = crops.shape
+        columns = min(count, _COLUMNS)
+        rows = -(-count // columns)
+        sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
+        homographies = np.tile(np.eye(3, dtype=np.float32), (count, 1, 1))
+        for number, crop in enumerate(crops):
+            top, left = number // columns * side, number % columns * side
+            sheet[top : top + side, left : left + side] = np.rint(crop[::-1].transpose(1, 2, 0) * 255)
+            homographies[number, :2, 2] = left, top
+        return self._batch(sheet, homographies, intrinsics)
+
+    def look(self, image_bgr: npt.NDArray[np.uint8], camera: Camera, crops: Sequence[Crop]) -> PoseBatch:
+        """Poses in crops of an image.
+
+        Args:
+            image_bgr: (height, width, 3).
+            camera: that took it, without distortion.
+            crops: N of them.
+
+        Raises:
+            ValueError: if the camera has distortion: what a crop sees is then no homography of the image.
+        """
+        if not camera.straight:
+            raise ValueError("the camera has distortion: cut the crops first")
+        homographies = np.stack([camera.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
+        return self._batch(image_bgr, homographies, np.stack([crop.K for crop in crops]))
+
+    def _batch(
+        self, image: npt.NDArray[np.uint8], homographies: npt.NDArray, intrinsics: npt.NDArray[np.floating]
+    ) -> PoseBatch:
+        return self._read(
+            self._engine.run(
+                image=np.ascontiguousarray(image),
+                homographies=np.asarray(homographies, np.float32),
+                intrinsics=np.asarray(intrinsics, np.float32),
+            )
+        )
+
+
+def gpu_twin(model: ModelFile) -> ModelFile | None:
+    """The graph for GPUs of the same weights, if it lies beside a model."""
+    path = model.path.with_name(f"{model.path.stem}{TWIN}.onnx")
+    if model.kind != "pose" or not path.is_file():
+        return None
+    twin = ModelFile.open(path)
+    mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
+    if mine != (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
+        logger.warning("%s is not made from this %s and is not used: make it again", path, model.path.name)
+        return None
+    return twin
+
+
+def open_pose_network(model: ModelFile, engine: str, threads: int, skeleton: str | None = None) -> PoseNetwork:
+    """A pose model, ready to run: on TensorRT as the graph that cuts its crops itself, if there is one.
+
+    Args:
+        model: to run.
+        engine: one of `metric_pose_ros.engines.ENGINES`.
+        threads: at most so many CPU threads.
+        skeleton: name of the one that people shall have; the model's first if not given.
+
+    Raises:
+        ValueError: if the model or the engine cannot be used.
+    """
+    info = model.pose_info(skeleton)
+    if model.kind == "pose_from_image":
+        return ImagePoseNetwork(open_engine(model, engine, threads), info)
+    kinds = _GPU_ENGINES if engine == "auto" else (engine,) if engine in _GPU_ENGINES else ()
+    twin = gpu_twin(model) if any(missing(kind) is None for kind in kinds) else None
+    if twin is not None:
+        for kind in (kind for kind in kinds if missing(kind) is None):
+            try:
+                return ImagePoseNetwork(open_engine(twin, kind, threads), info)
+            except ValueError as error:
+                logger.warning("%s does not run on %s: %s", twin.path.name, kind, error)
+    return PoseNetwork(open_engine(model, engine, threads), info)
