@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": ("training.fit", "train a pose network on shards"),
     "evaluate": ("training.evaluate", "measure a pose network"),
     "import-official": ("training.import_official", "turn a network of the MeTRAbs authors into a model file"),
+    "compare-heads": ("training.compare_heads", "train and measure the heads of the papers side by side"),
     "export": ("training.export", "write a trained network as ONNX"),
 }
 """Subcommand -> (module with `add_arguments(parser)` and `main(arguments) -> int`, what it does)."""
