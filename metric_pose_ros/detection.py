@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.boxes import one_each, overlap, shrink
 from metric_pose_ros.engines import Engine, open_engine
 from metric_pose_ros.models import ModelError, ModelFile
 from metric_pose_ros.people import Detection
+from metric_pose_ros.plugged_detection import RtDetr, RtDetrLogits, YoloX
+
+__all__ = ["Combined", "Detector", "MoveNet", "NanoDet", "open_detector", "overlap"]
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray
@@ -29,20 +32,26 @@ class Detector(Protocol):
 
 
 def open_detector(name_or_path: str, threads: int = 2) -> Detector:
-    """The detector for a shipped name (``movenet``, ``nanodet``) or a detector file of those kinds.
+    """The detector for a shipped name (``movenet``, ``nanodet``), a file of their kind, or an RT-DETR or YOLOX file.
 
     Raises:
         FileNotFoundError: if there is no such model.
         ModelError: if the file is no detector.
     """
     model = ModelFile.open(name_or_path)
-    if model.kind == "pose":
+    if model.kind.startswith("pose"):
         raise ModelError(
-            f"{model.path} is a pose model, expected a detector (movenet, nanodet or a file of their kind)"
+            f"{model.path} is a pose model, expected a detector (movenet, nanodet, or an RT-DETR or YOLOX file)"
         )
     engine = open_engine(model, "auto", threads)
     if model.kind == "nanodet":
         return NanoDet(engine)
+    if model.kind == "yolox":
+        return YoloX(engine, model.image_size("images"))
+    if model.kind == "rtdetr":
+        return RtDetr(engine, model.image_size("images"))
+    if model.kind == "rtdetr_logits":
+        return RtDetrLogits(engine, model.image_size("pixel_values"))
     return Combined((MoveNet(engine, _NEAR_SIDE), MoveNet(engine, _FAR_SIDE)))
 
 
@@ -59,7 +68,7 @@ class Combined:
     def __call__(self, image_bgr: Image) -> list[Detection]:
         found = [detection for part in self.parts for detection in part(image_bgr)]
         boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
-        return _one_each(boxes, np.array([detection.score for detection in found]), image_bgr.shape)
+        return one_each(boxes, np.array([detection.score for detection in found]), image_bgr.shape)
 
 
 class MoveNet:
@@ -84,7 +93,7 @@ class MoveNet:
 
     def __call__(self, image_bgr: Image) -> list[Detection]:
         own_size = -(-max(image_bgr.shape[:2]) // 32) * 32
-        small, scale = _shrink(image_bgr, min(self._side, own_size))
+        small, scale = shrink(image_bgr, min(self._side, own_size))
         height, width = small.shape[:2]
         # MoveNet takes multiples of 32; what is added at the right and below keeps the image's own coordinates.
         padded = np.zeros((1, -(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
@@ -93,7 +102,7 @@ class MoveNet:
         rows = rows[rows[:, 55] >= self._threshold]
         size = np.array([padded.shape[2], padded.shape[1]]) / scale
         boxes = [self._box(row, size) for row in rows]
-        return _one_each(np.array(boxes).reshape(-1, 4), rows[:, 55], image_bgr.shape)
+        return one_each(np.array(boxes).reshape(-1, 4), rows[:, 55], image_bgr.shape)
 
     def _box(self, row: Floats, size: Floats) -> Floats:
         """The predicted box, grown to hold every keypoint that is seen."""
@@ -125,7 +134,7 @@ class NanoDet:
         self._strides = np.concatenate([np.full(len(cell), stride) for stride, cell in cells])
 
     def __call__(self, image_bgr: Image) -> list[Detection]:
-        small, scale = _shrink(image_bgr, self._SIDE)
+        small, scale = shrink(image_bgr, self._SIDE)
         padded = np.zeros((self._SIDE, self._SIDE, 3), np.float32)
         padded[: small.shape[0], : small.shape[1]] = small
         planes = ((padded - self._MEAN) * self._SCALE).transpose(2, 0, 1)[None]
@@ -138,35 +147,4 @@ class NanoDet:
         distances = (bins @ np.arange(11)) / bins.sum(axis=2) * self._strides[sure, None]
         centres = self._centres[sure]
         boxes = np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1) / scale
-        return _one_each(boxes, scores[sure], image_bgr.shape)
-
-
-def overlap(boxes: Floats, others: Floats) -> Floats:
-    """Intersection over union of (N, 4) and (M, 4) boxes -> (N, M)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    areas, other_areas = (np.prod(np.maximum(some[:, 2:] - some[:, :2], 0), axis=1) for some in (boxes, others))
-    return shared / np.maximum(areas[:, None] + other_areas[None] - shared, 1e-9)
-
-
-def _shrink(image: Image, longest_side: int) -> tuple[Image, float]:
-    """The image scaled so that its longer side is `longest_side`, and the scale."""
-    height, width = image.shape[:2]
-    scale = longest_side / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
-
-
-def _one_each(boxes: Floats, scores: Floats, shape: tuple[int, ...], most_overlap: float = 0.5) -> list[Detection]:
-    """Clips boxes to the image and keeps the best of those that show the same person."""
-    height, width = shape[:2]
-    boxes = np.clip(boxes, 0, [width, height, width, height])
-    kept: list[int] = []
-    for candidate in np.argsort(-scores, kind="stable"):
-        box = boxes[candidate]
-        if min(box[2] - box[0], box[3] - box[1]) < 2:
-            continue
-        if not kept or overlap(box[None], boxes[kept]).max() < most_overlap:
-            kept.append(int(candidate))
-    return [Detection(boxes[index].astype(float), float(scores[index])) for index in kept]
+        return one_each(boxes, scores[sure], image_bgr.shape)

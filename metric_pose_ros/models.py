@@ -30,11 +30,12 @@ _KINDS = {
     "pose_from_image": ({"image", "homographies", "intrinsics"}, {"joints2d", "relative", "absolute", "std"}),
     "nanodet": ({"image"}, {"scores", "distances"}),
     "rtdetr": ({"images", "orig_target_sizes"}, {"labels", "boxes", "scores"}),
-    "detr": ({"pixel_values"}, {"logits", "pred_boxes"}),
+    "rtdetr_logits": ({"pixel_values"}, {"logits", "pred_boxes"}),
     "yolox": ({"images"}, {"output"}),
 }
 """Inputs and outputs that each kind of model must have."""
-_PLUGGED_IN = ("rtdetr", "detr", "yolox")
+_USUAL_SIDE = 640
+_PLUGGED_IN = ("rtdetr", "rtdetr_logits", "yolox")
 """Kinds of detectors that are known by these, since their files say nothing of themselves."""
 
 
@@ -76,7 +77,7 @@ class ModelFile:
     Attributes:
         path: of the file.
         kind: ``pose``, ``pose_from_image``, ``movenet_multipose`` or ``nanodet``, or a detector from elsewhere:
-            ``rtdetr``, ``detr`` or ``yolox``.
+            ``rtdetr``, ``rtdetr_logits`` or ``yolox``.
         metadata: the file's JSON entry.
         inputs: shape per input name; text or None where a size is free.
         outputs: the same for outputs.
@@ -137,6 +138,12 @@ class ModelFile:
     def sha256(self) -> str:
         """Of the file, in hexadecimal."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """Height and width of an image input (N, 3, height, width), px; where they are free, what RT-DETR was made
+        for."""
+        height, width = self.inputs[name][2:]
+        return (height if isinstance(height, int) else _USUAL_SIDE, width if isinstance(width, int) else _USUAL_SIDE)
 
     def pose_info(self, skeleton: str | None = None) -> PoseModelInfo:
         """What the model says of its crops and joints.
