@@ -4,8 +4,9 @@
     ./run bench accuracy speed       these parts
 
 Parts: accuracy (the demo's clip against four calibrated views), detectors (2 to 10 m), speed (1280x720, one person),
-ros (the same through the node with a 30 Hz camera), mediapipe (side by side in one run; makes .venv-mediapipe). A part
-that cannot run is named with the reason. The files keep the parts that were measured before.
+ros (the same through the node with a 30 Hz camera), mediapipe (side by side in one run; makes .venv-mediapipe), heads
+(what each head costs on top of its backbone, in torch). A part that cannot run is named with the
+reason. The files keep the parts that were measured before.
 """
 
 from __future__ import annotations
@@ -36,12 +37,19 @@ def _ros() -> dict[str, Any]:
     }
 
 
+def _heads() -> dict[str, Any]:
+    from test.benchmarks import heads  # needs torch
+
+    return heads.measure()
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "accuracy": lambda: {model: accuracy.measure(model) for model in speed.MODELS},
     "detectors": lambda: {name: detectors.measure(name) for name in ("movenet", "nanodet")},
     "speed": speed.in_process,
     "ros": _ros,
     "mediapipe": side_by_side.measure,
+    "heads": _heads,
 }
 
 

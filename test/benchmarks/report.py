@@ -14,6 +14,7 @@ def markdown(results: dict[str, Any]) -> str:
         "speed": ("Speed in one process, 1280x720, one person", _speed),
         "ros": ("Through ROS 2, camera at 30 Hz, 1280x720, one person", _ros),
         "mediapipe": ("Beside MediaPipe Pose heavy", _mediapipe),
+        "heads": ("What heads cost on top of a backbone", _heads),
     }
     lines = ["# Benchmark results"]
     for part, (title, write) in writers.items():
@@ -116,6 +117,26 @@ def _mediapipe(result: dict[str, Any]) -> list[str]:
         "",
         *_table(["whole 1280x720 images, detection and tracking included", "ms", "frames/s"], images),
     ]
+
+
+def _heads(result: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            name, backbone["ms"], head, cost["ms"], cost["percent_of_forward"], cost["training_mb"],
+            cost["soft_argmax_mb"],
+        ]
+        for name, backbone in result["backbones"].items()
+        for head, cost in backbone["heads"].items()
+    ]  # fmt: skip
+    header = [
+        "backbone", "its ms", "head, heatmaps a joint", "head + placement ms", "% of forward", "MB kept in training",
+        "of it by soft-argmax",
+    ]  # fmt: skip
+    note = (
+        f"One forward pass of {result['batch']} crops of {result['side']} px and 30 joints in torch {result['torch']} "
+        f"on {result['device']}; the fastest of several, all taking turns."
+    )
+    return [*_table(header, rows), "", note]
 
 
 def _pair(spread: dict[str, float]) -> str:
