@@ -24,11 +24,13 @@ def _raise_keys(keys, plane, points, faces, drawn, first):
     x1, y1, w1 = points[person, b, 0], points[person, b, 1], points[person, b, 2]
     x2, y2, w2 = points[person, c, 0], points[person, c, 1], points[person, c, 2]
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    if w0 <= 0 or w1 <= 0 or w2 <= 0 or abs(area) < 1e-9:
+    if w0 <= 0 or w1 <= 0 or w2 <= 0 or -1e-9 < area < 1e-9:
         return
     side = keys.shape[1]
-    left, right = max(0, _ceil(min(x0, x1, x2) - 0.5)), min(side - 1, _floor(max(x0, x1, x2) - 0.5))
-    top, bottom = max(0, _ceil(min(y0, y1, y2) - 0.5)), min(side - 1, _floor(max(y0, y1, y2) - 0.5))
+    left, right = _ceil(_least(x0, x1, x2) - 0.5), _floor(-_least(-x0, -x1, -x2) - 0.5)
+    top, bottom = _ceil(_least(y0, y1, y2) - 0.5), _floor(-_least(-y0, -y1, -y2) - 0.5)
+    left, top = left if left > 0 else 0, top if top > 0 else 0
+    right, bottom = right if right < side else side - 1, bottom if bottom < side else side - 1
     name = _LAST_ID - ((person + first) * faces.shape[0] + triangle)
     for y in range(top, bottom + 1):
         py = y + 0.5
@@ -41,6 +43,12 @@ def _raise_keys(keys, plane, points, faces, drawn, first):
                 nearness = l0 * w0 + l1 * w1 + l2 * w2
                 key = (int(nearness * NEARNESS_STEPS) << ID_BITS) | name
                 cuda.atomic.max(keys, (plane[person], y, x), key)
+
+
+@cuda.jit(device=True)
+def _least(first, second, third):
+    smaller = first if first < second else second
+    return smaller if smaller < third else third
 
 
 @cuda.jit(device=True)
