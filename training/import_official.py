@@ -22,6 +22,7 @@ from training.model_file import METADATA_KEY, PoseFile
 from training.networks.official import OfficialMetrabs, trainable
 from training.networks.official_release import Release, read_release
 from training.networks.pose_model import PoseOutput
+from training.precision import PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.tracing import trace
 
 LICENCE = "non-commercial research only"
@@ -38,7 +39,7 @@ NEAREST_MM = 500.0
 """Depth from which projections are compared."""
 
 
-def import_release(folder: Path, out: Path, name: str | None = None, opset: int = 18) -> Path:
+def import_release(folder: Path, out: Path, name: str | None = None, opset: int = 18, precision: str = "fp32") -> Path:
     """Writes a release as ``<out>/<name>.onnx``, and a card beside it.
 
     Args:
@@ -46,6 +47,7 @@ def import_release(folder: Path, out: Path, name: str | None = None, opset: int 
         out: folder for the model file; made if missing.
         name: of the model; that of the release's folder if not given.
         opset: of ONNX, 17 or 18.
+        precision: ``fp32``, as the authors have it, or ``fp16-weights``, for half the file.
 
     Returns:
         where the model file is.
@@ -57,10 +59,15 @@ def import_release(folder: Path, out: Path, name: str | None = None, opset: int 
     release = read_release(folder)
     name = name or folder.resolve().name
     model = OfficialMetrabs(release).eval()
+    model.network = model.network.fold()
+    if precision == "fp16-weights":
+        model.network = with_rounded_weights(model.network)
     inputs = inputs_to_try(release, 2)
     graph = onnx.load_from_string(trace(model, inputs, PoseOutput._fields, opset))
+    if precision == "fp16-weights":
+        store_weights_as_fp16(graph)
     entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(release, name))
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(release, name) | {"precision": PRECISIONS[precision]})
     file = graph.SerializeToString()
     check_equal(model, file, inputs_to_try(release, 3))
     out.mkdir(parents=True, exist_ok=True)
@@ -134,7 +141,6 @@ def metadata(release: Release, name: str) -> dict[str, Any]:
         "crop_scale": 1.0,  # the authors' crops end where the detector's box does
         "box_size_mm": settings.box_size_mm,
         "stride": settings.stride,
-        "precision": "fp32",
         "calibrated": False,
         "origin": ORIGIN,
         "licence": LICENCE,
@@ -217,6 +223,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, help="write this checkpoint for `fit --start-from` instead of a model file"
     )
     parser.add_argument("--skeletons", nargs="+", default=["smpl_24"], help="that the checkpoint's model speaks")
+    parser.add_argument(
+        "--precision", default="fp32", choices=("fp32", "fp16-weights"), help="fp16-weights halve the file"
+    )
     parser.add_argument("--opset", type=int, default=18, choices=(17, 18))
 
 
@@ -226,7 +235,7 @@ def main(arguments: argparse.Namespace) -> int:
         path = save_trainable(arguments.folder, arguments.checkpoint, tuple(arguments.skeletons))
         print(f"{path}: speaks {', '.join(arguments.skeletons)}; licence: {LICENCE}")
         return 0
-    path = import_release(arguments.folder, arguments.out, arguments.name, arguments.opset)
+    path = import_release(arguments.folder, arguments.out, arguments.name, arguments.opset, arguments.precision)
     said = PoseFile(path).metadata
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {len(said['joints'])} joints; licence: {said['licence']}")
     print(f"skeletons: {', '.join(said['skeletons'])}; the first is the default")

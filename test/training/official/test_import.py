@@ -16,6 +16,7 @@ from metric_pose_ros.skeleton import SMPL_24
 from test.training.official.reference import Reference, skeleton_infos, write_release
 from training.__main__ import main
 from training.checkpoint import load_model
+from training.import_official import import_release
 from training.model_file import PoseFile
 from training.networks.official import OfficialMetrabs, trainable
 from training.networks.official_release import Release, read_release
@@ -68,6 +69,17 @@ def test_the_file_gives_what_the_authors_code_gave(imported: Path) -> None:
     off = np.linalg.norm(found["absolute"][:, :24] - expected, axis=-1) / np.linalg.norm(expected, axis=-1)
     assert off.max() < 1e-4
     assert (found["std"] > 0).all()
+
+
+def test_weights_in_half_the_bytes_give_nearly_the_same(imported: Path, folder: Path) -> None:
+    half = import_release(folder, imported.parent, "half", opset=17, precision="fp16-weights")
+    assert half.stat().st_size < 0.52 * imported.stat().st_size
+    assert "fp16" in PoseFile(half).metadata["precision"]
+    reference = Reference(NAME)
+    inputs = reference.crops()[:1].numpy(), reference.numbers["intrinsics"][:1]
+    whole, found = PoseFile(imported).run(*inputs), PoseFile(half).run(*inputs)
+    assert np.abs(found["relative"] - whole["relative"]).max() < 20  # mm; noise makes the flattest heatmaps there are
+    assert np.abs(found["joints2d"][:, :24] - whole["joints2d"][:, :24]).max() < 2  # px
 
 
 def test_joints_made_of_others_are_made_in_the_camera_frame(release: Release) -> None:
