@@ -35,7 +35,7 @@ def models():
 
     @lru_cache
     def model_with(head: str) -> PoseModel:
-        return trained_model(configuration({"name": head, **({"width": 16} if head == "margipose" else {})}), steps=60)
+        return trained_model(configuration({"name": head, **({"width": 16, "stages": 2} if head == "margipose" else {})}), steps=60)
 
     return model_with
 
@@ -84,7 +84,7 @@ def test_half_of_a_file_with_fp16_weights_is_saved_and_all_arithmetic_is_fp32(mo
     assert readers == {"Cast"}
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", ["metrabs", "margipose"])
 def test_a_half_precision_network_is_read_and_placed_in_fp32(models, head, tmp_path, monkeypatch):
     # The few channels of a small network round to one side more often than the many of a real one.
     monkeypatch.setitem(LARGEST_DIFFERENCE, "fp16", 4.0)
