@@ -118,6 +118,7 @@ def describe(said: dict[str, Any], skeleton: str | None = None, preferred: str |
         box_size_mm=float(said["box_size_mm"]),
         stride=int(said["stride"]),
         outputs=chosen.outputs,
+        calibrated=bool(said.get("calibrated", True)),
     )
 
 
