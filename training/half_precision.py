@@ -86,14 +86,18 @@ def _half_of(
     weights: dict[str, TensorProto],
     constants: dict[str, onnx.NodeProto],
 ) -> str:
-    """The fp16 twin of a weight or constant, made if it is not there."""
-    if name in stored and weights[stored[name]].data_type == TensorProto.FLOAT16:
-        return stored[name]
+    """The fp16 twin of what does not depend on the network's input, made if it is not there."""
+    stored_as = weights.get(stored.get(name, ""))
+    if stored_as is not None and stored_as.data_type == TensorProto.FLOAT16:
+        return stored_as.name
+    twin = f"{name}.fp16"
     if name in weights:
         values = numpy_helper.to_array(weights[name])
-    else:
+    elif name in constants:
         values = numpy_helper.to_array(constants[name].attribute[0].t)
-    twin = f"{name}.fp16"
+    else:  # such as a weight that goes through an Identity, since two layers share it
+        body.node.append(helper.make_node("Cast", [name], [twin], name=f"{twin}.cast", to=TensorProto.FLOAT16))
+        return twin
     body.initializer.append(numpy_helper.from_array(np.clip(values, -_LARGEST, _LARGEST).astype(np.float16), twin))
     return twin
 

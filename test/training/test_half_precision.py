@@ -90,7 +90,8 @@ def small_graph() -> onnx.ModelProto:
         "large": np.array(1e6, np.float32),
     }
     nodes = [
-        helper.make_node("Conv", ["crops", "first"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Identity", ["first"], ["shared"]),
+        helper.make_node("Conv", ["crops", "shared"], ["a"], pads=[1, 1, 1, 1]),
         helper.make_node("Min", ["a", "large"], ["b"]),
         helper.make_node("Resize", ["b", "", "scales"], ["c"], mode="nearest"),
         helper.make_node("Conv", ["c", "second"], ["d"]),
