@@ -134,6 +134,16 @@ def test_an_engine_that_this_gpu_cannot_run_is_an_error_that_names_it(device):
         TensorRTEngine(fake_tensorrt(device, None), b"", PROFILES, frozenset(), device)  # type: ignore[arg-type]
 
 
+def test_the_network_alone_is_timed_without_copies(device):
+    engine = engine_on(device)
+    engine.run(**inputs(3))
+    device.calls.clear()
+    assert engine.network_seconds(5, **inputs(3)) == pytest.approx(0.3)
+    timed = device.calls[device.calls.index("record") :]
+    assert timed == ["record", "execute 0", *["replay"] * 10]
+    assert len(device.graphs) == 1  # the timing's own is given back
+
+
 def test_closing_gives_everything_back(device):
     engine = engine_on(device)
     engine.run(**inputs(3))

@@ -1,0 +1,153 @@
+"""The parts of the GPU benchmark."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.image_network import ImagePoseNetwork
+from metric_pose_ros.models import ModelFile, find_model
+from test.benchmarks.gpu.cases import Case
+from test.benchmarks.gpu.contestants import (
+    CONTESTANTS,
+    UnavailableError,
+    batch_of,
+    measure_ceiling,
+    open_tensorrt,
+)
+from test.benchmarks.gpu.roofline import Ceiling, layers
+
+SIZES = ((1280, 720), (1920, 1080))
+PEOPLE = (1, 4, 8)
+FRAMES = 500
+_WARM_UP = 30
+_CAMERA_HZ = 30.0
+
+
+def throughput(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Crops per second at batch 1, 4, 8 and 16 in TensorRT, torch and ONNX Runtime, beside the roofline."""
+    ceiling: Ceiling | None = None
+    try:
+        ceiling = measure_ceiling()
+        results["ceiling"] = {"tflops": ceiling.flops_per_s / 1e12, "gb_per_s": ceiling.bytes_per_s / 1e9}
+    except UnavailableError as error:
+        print(f"  no roofline: {error}", file=sys.stderr)
+    found: dict[str, Any] = {}
+    for case in chosen:
+        found[case.name] = {}
+        for name, run in CONTESTANTS.items():
+            print(f"  {case.name}, {name}", flush=True)
+            try:
+                seconds = run(case, folder)
+            except Exception as error:  # one that fails must not take the others' figures
+                found[case.name][name] = {"skipped": str(error).splitlines()[0][:200]}
+                continue
+            found[case.name][name] = rates(seconds)
+        if ceiling is not None and "skipped" not in found[case.name]["TensorRT"]:
+            graph = onnx.load(case.file(folder).path)
+            add_roofline(found[case.name]["TensorRT"], graph, ceiling)
+    return found
+
+
+def rates(seconds: dict[int, float]) -> dict[str, dict[str, float]]:
+    """Milliseconds and crops per second by batch, of seconds by batch."""
+    return {str(count): {"ms": taken * 1e3, "crops_per_s": count / taken} for count, taken in seconds.items()}
+
+
+def add_roofline(rows: dict[str, dict[str, float]], graph: onnx.ModelProto, ceiling: Ceiling) -> None:
+    """Says of each batch what share of the best possible speed it has reached."""
+    for count, row in rows.items():
+        free = {
+            size.dim_param: int(count)
+            for value in graph.graph.input
+            for size in value.type.tensor_type.shape.dim
+            if size.dim_param
+        }
+        row["of_roofline"] = ceiling.seconds(layers(graph, free)) / (row["ms"] / 1e3)
+
+
+def latency(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Time from an image in memory to people in metres, for 1, 4 and 8 people at 1280x720 and 1920x1080 (heavy)."""
+    from training.gpu_graph import gpu_graph
+
+    path = folder / "heavy_gpu.onnx"
+    onnx.save(gpu_graph(onnx.load(find_model("heavy"))), path)
+    model = ModelFile.open(path)
+    network = ImagePoseNetwork(open_tensorrt(model, folder), model.pose_info())
+    estimator = PoseEstimator(network, detector=None, only_plausible=False)
+    found: dict[str, Any] = {}
+    for width, height in SIZES:
+        camera = Camera.from_fov(width, height, 70)
+        image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+        size = found[f"{width}x{height}"] = {}
+        for count in PEOPLE:
+            boxes = side_by_side(count, width, height)
+            size[str(count)] = timed(lambda i=image, c=camera, b=boxes: estimator.estimate(i, c, b))
+    return found
+
+
+def side_by_side(count: int, width: int, height: int) -> np.ndarray:
+    """(count, 4) boxes of people who stand in a row."""
+    wide = width / count
+    left = np.arange(count) * wide
+    return np.stack(
+        [left + 0.2 * wide, np.full(count, 0.2 * height), left + 0.8 * wide, np.full(count, 0.9 * height)], 1
+    )
+
+
+def timed(work: Callable[[], Any], frames: int = FRAMES) -> dict[str, float]:
+    """Median and 99th percentile of a call's time, and the share of a core that it takes 30 times a second."""
+    for _ in range(_WARM_UP):
+        work()
+    times = []
+    processor = time.process_time()
+    for _ in range(frames):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    processor = (time.process_time() - processor) / frames
+    median, late = np.percentile(times, [50, 99]) * 1e3
+    return {"median_ms": float(median), "p99_ms": float(late), "cpu_share_at_30_hz": processor * _CAMERA_HZ}
+
+
+def precision(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Joints and distances of the fp16 network against the fp32 one, on TensorRT."""
+    found: dict[str, Any] = {}
+    for case in chosen:
+        if case.shipped is None:
+            continue  # random weights say nothing of accuracy
+        outputs = []
+        for half in (True, False):
+            engine = open_tensorrt(case.file(folder, half), folder)
+            outputs.append(engine.run(**people_or_noise(folder)))
+            engine.close()
+        found[case.name] = difference(*outputs)
+    return found
+
+
+def people_or_noise(folder: Path) -> dict[str, np.ndarray]:
+    """Crops to compare precisions on: ``crops.npz`` (crops, intrinsics) in the folder if it is there, else noise."""
+    file = folder / "crops.npz"
+    if not file.is_file():
+        print(f"  no {file}: noise instead, on which networks are less sure", file=sys.stderr)
+        return batch_of(16)
+    with np.load(file) as stored:
+        return {name: stored[name].astype(np.float32) for name in ("crops", "intrinsics")}
+
+
+def difference(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean distance of joints of centred poses, and the largest difference in the distance as a part of it."""
+    relative = [each["relative"] - each["relative"].mean(axis=1, keepdims=True) for each in (found, expected)]
+    away = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
+    return {
+        "relative_mm": float(np.linalg.norm(relative[0] - relative[1], axis=-1).mean()),
+        "distance": float(np.abs(away[0] / away[1] - 1).max()),
+    }
