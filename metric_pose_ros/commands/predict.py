@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.overlay import draw
 from metric_pose_ros.people import Person
+from metric_pose_ros.stature import stature
 from metric_pose_ros.stream import StreamEstimator
 
 IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -230,8 +232,9 @@ def _table(people: list[Person]) -> str:
     for person in sorted(people, key=lambda person: float(np.linalg.norm(person.position))):
         x, y, z = person.position
         distance = float(np.linalg.norm(person.position))
-        height = float(np.ptp(person.joints3d[:, 1]))
-        lines.append(f"  {distance:6.2f} m {x:6.2f} {y:6.2f} {z:6.2f} {height:5.2f} m {person.confidence.mean():10.0%}")
+        height = stature(person.joints3d, person.skeleton)
+        tall = "-" if math.isnan(height) else f"{height:.2f} m"
+        lines.append(f"  {distance:6.2f} m {x:6.2f} {y:6.2f} {z:6.2f} {tall:>7} {person.confidence.mean():10.0%}")
     return "\n".join(lines)
 
 

@@ -8,13 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.stature import stature
 
 Floats = npt.NDArray[np.floating]
-
-_SOLE_TO_ANKLE_M = 0.08
-"""Ankle joints are about this far above the ground (an adult's, barefoot)."""
-_LEGS = (("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"))
-_TRUNK = ("pelvis", "spine2", "neck", "head_top")
 
 
 @dataclass(eq=False)
@@ -50,26 +46,6 @@ class Run:
             ((order[stamp], seen[number]) for stamp, seen in self.people.items() if number in seen and stamp in order),
             key=lambda frame: frame[0],
         )
-
-
-def stature(joints: Floats, skeleton: Skeleton) -> float:
-    """Standing height of somebody in any pose: legs and trunk stretched out, and the foot below.
-
-    Args:
-        joints: (J, 3) metres.
-        skeleton: of these joints, with SMPL's names and ``head_top``.
-
-    Returns:
-        metres.
-    """
-    legs = [_length(joints, skeleton, leg) for leg in _LEGS]
-    hips = joints[skeleton.indices(("left_hip", "right_hip"))].mean(axis=0)
-    pelvis_to_hips = float(np.linalg.norm(joints[skeleton.indices(("pelvis",))[0]] - hips))
-    return _SOLE_TO_ANKLE_M + float(np.mean(legs)) + pelvis_to_hips + _length(joints, skeleton, _TRUNK)
-
-
-def _length(joints: Floats, skeleton: Skeleton, chain: tuple[str, ...]) -> float:
-    return float(np.linalg.norm(np.diff(joints[skeleton.indices(chain)], axis=0), axis=1).sum())
 
 
 def table(run: Run, skeleton: Skeleton, true_hips: Floats | None = None) -> str:

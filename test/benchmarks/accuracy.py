@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros import Person, PoseEstimator
-from metric_pose_ros.demo.summary import stature
 from metric_pose_ros.skeleton import COCO_17
+from metric_pose_ros.stature import stature
 from metric_pose_ros.stream import StreamEstimator
 from test.benchmarks.footage import VIEWS, Footage, footage
 

@@ -1,18 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from metric_pose_ros.demo.summary import Run, stature, table
+from metric_pose_ros.demo.summary import Run, table
 from metric_pose_ros.skeleton import BODY_30
 from test.standing import standing
-
-
-def tall(metres: float) -> np.ndarray:
-    """(30, 3) somebody of this height, stretched out along a line: soles, ankles, knees, hips, pelvis, spine, head."""
-    share = {"ankle": 0.08 / metres, "knee": 0.28, "hip": 0.52, "pelvis": 0.56, "spine2": 0.66, "neck": 0.84}
-    heights = [next((high for part, high in share.items() if name.endswith(part)), 1.0) for name in BODY_30.names]
-    return np.column_stack([np.zeros(30), -np.array(heights) * metres, np.full(30, 3.0)])
 
 
 def two_people() -> Run:
@@ -22,22 +14,6 @@ def two_people() -> Run:
         run.latency[stamp] = 0.050 + 0.010 * index
     run.people[10.2][7] = standing(at=(2.0, 0.0, 2.0)).joints3d
     return run
-
-
-@pytest.mark.parametrize("metres", [1.55, 1.80, 2.0])
-def test_a_stretched_body_is_as_tall_as_it_is_long(metres: float) -> None:
-    assert stature(tall(metres), BODY_30) == pytest.approx(metres, abs=1e-9)
-
-
-def test_sitting_down_makes_nobody_shorter() -> None:
-    joints = tall(1.8)
-    knee, hip = joints[BODY_30.indices(("left_knee", "left_hip"))]
-    below_hip = joints[:, 1] > hip[1] + 1e-9
-    # Thighs turn forward about the hips, and the shins hang from the knees.
-    thigh = knee[1] - hip[1]
-    joints[below_hip, 1] -= thigh
-    joints[below_hip, 2] -= thigh
-    assert stature(joints, BODY_30) == pytest.approx(1.8, abs=1e-9)
 
 
 def test_the_table_names_everybody_with_frames_distance_and_height() -> None:

@@ -35,7 +35,7 @@ def models():
 
     @lru_cache
     def model_with(head: str) -> PoseModel:
-        return trained_model(configuration({"name": head, **({"width": 16, "stages": 2} if head == "margipose" else {})}), steps=60)
+        return trained_model(configuration({"name": head, **({"width": 16, "stages": 2} if head == "margipose" else {})}), steps=40)
 
     return model_with
 
@@ -198,7 +198,7 @@ def trained(tmp_path_factory):
         "train": [{"shards": str(folder), "split": "train"}],
         "validation": {"shards": str(folder), "split": "validation"},
     }
-    return save_checkpoint(folder / "last.ckpt", config, steps=60)
+    return save_checkpoint(folder / "last.ckpt", config, steps=40)
 
 
 def test_a_model_trained_on_pictures_is_calibrated_and_compared_on_them(trained, tmp_path, capsys):
