@@ -179,6 +179,7 @@ class TensorRTEngine:
                 self._device.free(tensor.address)
                 self._device.free_pinned(tensor.host)
             self._recorded, self._tensors, self._contexts = {}, {}, []
+            self._runtime_config = self._kernels = self._engine = self._runtime = None
             self._device.end(self._stream)
 
     def _parts(self, arrays: Mapping[str, npt.NDArray]) -> Iterator[dict[str, npt.NDArray]]:
