@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import sys
 from pathlib import Path
 
 import torch
@@ -23,8 +23,6 @@ from training.evaluation.protocols import h36m, h36m_truncated, mpi_inf_3dhp, mu
 from training.evaluation.protocols.protocol import Protocol
 from training.evaluation.tables import Table
 from training.model_card import write_card
-
-logger = logging.getLogger(__name__)
 
 PROTOCOLS: dict[str, Protocol] = {
     module.PROTOCOL.name: module.PROTOCOL for module in (h36m, h36m_truncated, mpi_inf_3dhp, threedpw, synthetic)
@@ -55,7 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Measures a model and prints the tables."""
+    """Measures a model and prints the tables; returns 0, or 1 if it could not be measured."""
+    try:
+        return _evaluate(arguments)
+    except (OSError, ValueError) as error:
+        print(f"evaluate {arguments.model}: {error}", file=sys.stderr)
+        return 1
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.mirror and arguments.views > 1:
         raise ValueError("--mirror goes with one view: several are mirrored by turns anyway")
     problems = Problems()

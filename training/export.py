@@ -12,6 +12,7 @@ import datetime
 import hashlib
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,11 +214,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Calibrates a checkpoint on the validation split and writes it as ONNX."""
+    """Calibrates a checkpoint on the validation split and writes it as ONNX; returns 0, or 1 if nothing was written."""
+    try:
+        return _export(arguments)
+    except (OSError, ValueError) as error:
+        print(f"export {arguments.checkpoint}: {error}", file=sys.stderr)
+        return 1
+
+
+def _export(arguments: argparse.Namespace) -> int:
     model, config = load_model(arguments.checkpoint)
     if not arguments.no_calibration:
         problems = Problems()
-        labelled = calibrate(model, predict_validation(model, config, arguments.samples, problems))
+        try:
+            found = predict_validation(model, config, arguments.samples, problems)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"there is nothing to calibrate on: {error}; or give --no-calibration") from error
+        labelled = calibrate(model, found)
         print(f"calibrated on {labelled} examples: sizes x {float(model.size):.3f}; {problems}")
     to_file = arguments.out.suffix == ".onnx"
     path = arguments.out if to_file else arguments.out / f"{config['name']}.onnx"

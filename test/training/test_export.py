@@ -35,7 +35,9 @@ def models():
 
     @lru_cache
     def model_with(head: str) -> PoseModel:
-        return trained_model(configuration({"name": head, **({"width": 16, "stages": 2} if head == "margipose" else {})}), steps=40)
+        return trained_model(
+            configuration({"name": head, **({"width": 16, "stages": 2} if head == "margipose" else {})}), steps=40
+        )
 
     return model_with
 
@@ -227,6 +229,18 @@ def test_file_and_checkpoint_are_measured_alike(trained, tmp_path, monkeypatch):
     assert rows[0]["count"] == 6
     for key, value in rows[0].items():
         assert value == pytest.approx(rows[1][key], rel=1e-3, abs=0.1), key
+
+
+def test_without_a_validation_split_it_says_what_to_do(trained, tmp_path, capsys):
+    state = torch.load(trained, weights_only=True)
+    state["config"]["data"]["validation"]["shards"] = str(tmp_path / "nowhere")
+    elsewhere = tmp_path / "elsewhere.ckpt"
+    torch.save(state, elsewhere)
+    assert main(["export", str(elsewhere), "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "nothing to calibrate on" in said
+    assert "nowhere has no validation-*.tar" in said
+    assert "--no-calibration" in said
 
 
 def test_without_pictures_made_up_ones_are_compared_on(trained, tmp_path, caplog):

@@ -74,8 +74,9 @@ def find_people(
         joints = joints or chunk[0].skeleton
         labelled = [sample for sample in chunk if _has_labels(sample, joints, problems)]
         changed = [protocol.change(sample, estimator.info.crop_scale) for sample in labelled]
-        answers = estimator.estimate_many([(_bgr(s.image), camera_of(s.image, s.intrinsics), [s.box]) for s in changed])
-        for sample, people in zip(changed, answers, strict=True):
+        for sample, people in zip(changed, _answers(opened, changed, problems), strict=True):
+            if people is None:
+                continue
             if len(people) != 1 or not np.isfinite(people[0].joints3d).all():
                 problems.note("person without an answer", sample.key)
                 continue
@@ -130,6 +131,18 @@ def true_boxes_of(frame: Frame) -> Floats:
         if (box[2:] > 0).all() and (box[:2] < [width, height]).all():
             boxes.append(box)
     return np.array(boxes).reshape(-1, 4)
+
+
+def _answers(opened: Opened, samples: list[Sample], problems: Problems) -> list[list[Person] | None]:
+    """The people in each sample's box; None, and a note, for a sample whose camera or box makes no sense."""
+    ask = opened.estimator.estimate_many
+    try:
+        return [*ask([(_bgr(s.image), camera_of(s.image, s.intrinsics), [s.box]) for s in samples])]
+    except ValueError as error:
+        if len(samples) == 1:
+            problems.note("unusable sample", f"{samples[0].key}: {error}")
+            return [None]
+    return [answer for sample in samples for answer in _answers(opened, [sample], problems)]
 
 
 def camera_of(image: Image, intrinsics: Floats) -> Camera:
