@@ -110,6 +110,13 @@ class MetricPoseNode(LifecycleNode):
         else:
             self.get_logger().error("not started: mend the above, then ask for the transition configure")
 
+    def build(self) -> int:
+        """Opens the networks once, which builds the engines that are missing; returns the process' exit code."""
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            return 1
+        self.get_logger().info("everything is built; build_only ends here")
+        return 0
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model; fails with the reason in the log if that cannot be done."""
         settings = self.settings = parameters.read(self)
@@ -294,6 +301,8 @@ def main(args: list[str] | None = None, open_stream: Callable[[Settings], Any] =
         return 1
     try:
         with stopping.quietly():
+            if node.settings.build_only:
+                return node.build()
             node.start()
             rclpy.spin(node)
     finally:

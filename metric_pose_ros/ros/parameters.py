@@ -21,7 +21,10 @@ class Settings:
     autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.")
     model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
     skeleton: str = _parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
-    engine: str = _parameter("auto", "What runs the networks: auto, onnxruntime or onnxruntime_cuda.")
+    engine: str = _parameter(
+        "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda or onnxruntime."
+    )
+    build_only: bool = _parameter(False, "Build the engines that are missing for this GPU, then end.")
     detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
     detection_interval: int = _parameter(
         8, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
