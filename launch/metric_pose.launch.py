@@ -20,11 +20,13 @@ PUBLISHED = ("markers", "keypoints", "overlay")
 
 
 def people(context: LaunchContext) -> list[Node]:
-    """The node; `model` overrides the parameters file only where it is given."""
+    """The node; `model` and `build_only` override the parameters file only where they are given."""
     parameters = [LaunchConfiguration("params_file"), {"use_sim_time": LaunchConfiguration("use_sim_time")}]
     model = LaunchConfiguration("model").perform(context)
     if model:
         parameters.append({"model": model})
+    if LaunchConfiguration("build_only").perform(context).lower() in ("true", "1"):
+        parameters.append({"build_only": True})
     return [
         Node(
             package="metric_pose_ros",
@@ -47,6 +49,7 @@ def generate_launch_description() -> LaunchDescription:
         "namespace": ("", "Namespace of the node."),
         "params_file": (str(config / "metric_pose.yaml"), "Parameters of the node."),
         "model": ("", "Pose model: heavy, fast or a path; empty takes the one in params_file."),
+        "build_only": ("false", "Build the engines that are missing for this GPU, then end."),
         "use_sim_time": ("false", "Take the time from /clock, for bags."),
         "rviz": ("false", "Show people in RViz."),
         "rviz_config": (str(config / "metric_pose.rviz"), "RViz configuration."),

@@ -11,7 +11,7 @@ from lifecycle_msgs.msg import Transition
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, save_detector, save_pose_model
-from test.ros.graph import Bench, Running
+from test.ros.graph import Bench, Running, wait_until
 
 CAMERA = Camera.from_fov(640, 480, 60)
 BOX_HEIGHT = 240.0
@@ -97,3 +97,16 @@ def test_a_model_file_of_the_wrong_size_is_explained(models: Path, tmp_path: Pat
         assert str(cut) in line
         assert "truncated" in line
         assert running.alive
+
+
+def test_build_only_opens_the_networks_and_ends(models: Path) -> None:
+    models_of = (f"model:={models / 'pose.onnx'}", f"detector:={models / 'detector.onnx'}")
+    with node(*models_of, "build_only:=true") as running:
+        running.wait_for_log("build_only ends here")
+        wait_until(lambda: not running.alive, "the node to end")
+        assert "TensorRT" in running.log  # what runs them, or why that does not
+        assert running.stop() == 0
+    with node("model:=no_such_model", "build_only:=true") as running:
+        running.wait_for_log("cannot configure: no model 'no_such_model'")
+        wait_until(lambda: not running.alive, "the node to end")
+        assert running.stop() == 1
