@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -107,27 +107,39 @@ def _wait_for(device: torch.device) -> None:
 
 
 def _remembered(model: PoseModel, crops: Tensor, target: Target) -> int:
-    """Bytes of the tensors that a step of training keeps of the head, each counted once, weights left out."""
+    """Bytes that a step of training keeps of the head, weights left out."""
     model.train()
     with torch.no_grad():
         features = model.neck(model.features(crops))
-    weights = {parameter.untyped_storage().data_ptr() for parameter in model.head.parameters()}
+    features = features.detach().requires_grad_()
+    draw = torch.full((len(crops),), 0.5, device=crops.device)
+    found = kept_bytes(
+        lambda: model.head.losses(model.head(features), target, 0.5, draw), [*model.head.parameters(), features]
+    )
+    model.eval()
+    return found
+
+
+def kept_bytes(compute: Callable[[], object], without: Iterable[Tensor]) -> int:
+    """Bytes of the tensors that autograd keeps of a computation for the way back, each piece of memory once.
+
+    Args:
+        compute: what to run.
+        without: tensors whose memory does not count.
+    """
+    known = {tensor.untyped_storage().data_ptr() for tensor in without}
     sizes: dict[int, int] = {}
     kept: list[Tensor] = []  # so that no address is used twice
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
+        if storage.data_ptr() not in known:
             sizes[storage.data_ptr()] = storage.nbytes()
             kept.append(tensor)
         return tensor
 
-    features = features.detach().requires_grad_()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        draw = torch.full((len(crops),), 0.5, device=crops.device)
-        model.head.losses(model.head(features), target, 0.5, draw)
-    sizes.pop(features.untyped_storage().data_ptr(), None)
-    model.eval()
+        compute()
     return sum(sizes.values())
 
 

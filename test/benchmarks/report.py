@@ -120,21 +120,14 @@ def _mediapipe(result: dict[str, Any]) -> list[str]:
 
 
 def _heads(result: dict[str, Any]) -> list[str]:
-    rows = [
-        [
-            name, backbone["ms"], head, cost["ms"], cost["percent_of_forward"], cost["training_mb"],
-            cost["soft_argmax_mb"],
-        ]
-        for name, backbone in result["backbones"].items()
-        for head, cost in backbone["heads"].items()
-    ]  # fmt: skip
     header = [
         "backbone", "its ms", "head, heatmaps a joint", "head + placement ms", "% of forward", "MB kept in training",
         "of it by soft-argmax",
     ]  # fmt: skip
+    rows = [row.values() for row in result["rows"]]
     note = (
         f"One forward pass of {result['batch']} crops of {result['side']} px and 30 joints in torch {result['torch']} "
-        f"on {result['device']}; the fastest of several, all taking turns."
+        f"on {result['device']}; medians, backbone and head taking turns."
     )
     return [*_table(header, rows), "", note]
 
