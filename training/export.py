@@ -22,10 +22,13 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
+from metric_pose_ros.image_network import TWIN
 from training.calibrate import calibrate, predict_validation
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
+from training.gpu_graph import PRECISIONS as GPU_PRECISIONS
+from training.gpu_graph import write_gpu_graph
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.pose_model import PoseModel, PoseOutput
 from training.precision import (
@@ -205,8 +208,15 @@ def sha256(path: Path) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training export``."""
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint; with --target gpu a model file (.onnx) will do")
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file, or its name.onnx")
+    parser.add_argument(
+        "--target",
+        default="cpu",
+        choices=("cpu", "gpu"),
+        help="gpu: also write NAME_gpu.onnx beside the model file, which cuts its crops from the image itself; fp16, or "
+        "fp32 by --precision",
+    )
     parser.add_argument("--opset", type=int, default=18, choices=OPSETS)
     parser.add_argument("--precision", default="fp16-weights", choices=tuple(PRECISIONS))
     parser.add_argument("--samples", type=int, default=2000, help="at most so many validation examples to calibrate on")
@@ -223,6 +233,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    if arguments.target == "gpu" and arguments.checkpoint.suffix == ".onnx":
+        return _write_twin(arguments.checkpoint, arguments)
     model, config = load_model(arguments.checkpoint)
     if not arguments.no_calibration:
         problems = Problems()
@@ -242,4 +254,15 @@ def _export(arguments: argparse.Namespace) -> int:
     on = "crops of people" if inputs else "made-up crops"
     print(f"largest differences from torch on {on}: {told} (px, mm; absolute mm per metre)")
     print(f"measure it and write its card with `python -m training evaluate {path} --card`")
+    return _write_twin(path, arguments) if arguments.target == "gpu" else 0
+
+
+def _write_twin(model: Path, arguments: argparse.Namespace) -> int:
+    """Writes the graph for GPUs of a model file beside it, where the estimator looks for it."""
+    path = model.with_name(f"{model.stem}{TWIN}.onnx")
+    precision = "fp32" if arguments.precision == "fp32" else "fp16"
+    found = write_gpu_graph(model, path, precision)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {GPU_PRECISIONS[precision]}, SHA-256 {sha256(path)}")
+    told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+    print(f"largest differences from {model.name} on a made-up crop: {told} (px, mm)")
     return 0

@@ -1,4 +1,4 @@
-"""A pose model for the GPU: an image and homographies in, joints out, in one graph.
+"""``python -m training export --target gpu``: an image and homographies in, joints out, in one graph.
 
 It is made from an exported model file, so the weights are those that were measured. What is added looks at the image
 (`training.gpu_sampling`); what is changed is the network's precision (`training.half_precision`).
@@ -6,7 +6,6 @@ It is made from an exported model file, so the weights are those that were measu
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from pathlib import Path
@@ -67,7 +66,7 @@ def gpu_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelProto
     return merged
 
 
-def write(source: Path, target: Path, precision: str = "fp16") -> dict[str, float]:
+def write_gpu_graph(source: Path, target: Path, precision: str = "fp16") -> dict[str, float]:
     """Writes the GPU graph of a model file beside it or elsewhere.
 
     Args:
@@ -140,20 +139,3 @@ def _traced(sampler: Sampler, opset: int) -> bytes:
         dynamo=False,
     )
     return target.getvalue()
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command that writes a GPU graph."""
-    parser.add_argument("model", type=Path, help="an exported pose model (.onnx)")
-    parser.add_argument("--out", type=Path, help="the file to write (default: NAME_gpu.onnx beside the model)")
-    parser.add_argument("--precision", choices=tuple(PRECISIONS), default="fp16")
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Writes the GPU graph of a model."""
-    model: Path = arguments.model
-    target = arguments.out or model.with_name(f"{model.stem}_gpu.onnx")
-    found = write(model, target, arguments.precision)
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {PRECISIONS[arguments.precision]}")
-    print("on one picture it differs by", ", ".join(f"{name} {value:.3f}" for name, value in found.items()), "(px, mm)")
-    return 0

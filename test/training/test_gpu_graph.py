@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -15,10 +16,12 @@ from metric_pose_ros.engines.profiles import profiles_for
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at, sample
+from metric_pose_ros.image_network import gpu_twin
 from metric_pose_ros.models import ModelFile, find_model
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, save_pose_model
-from training.gpu_graph import gpu_graph, run, write
+from training.__main__ import main
+from training.gpu_graph import gpu_graph, run, write_gpu_graph
 
 CAMERA = Camera.from_fov(1280, 720, 70)
 PLACES_M = ((-0.7, 0.1, 2.2), (0.9, 0.0, 3.4), (0.2, 0.1, 6.0))
@@ -49,7 +52,7 @@ def picture() -> tuple[np.ndarray, np.ndarray]:
 def graphs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("graphs")
     for name in ("fast", "heavy"):
-        write(find_model(name), folder / f"{name}_gpu.onnx")
+        write_gpu_graph(find_model(name), folder / f"{name}_gpu.onnx")
     return folder
 
 
@@ -147,3 +150,12 @@ def test_an_estimator_finds_the_same_people_with_either_graph(graphs, camera, vi
         )
         shift = found.joints3d.mean(axis=0) - expected.joints3d.mean(axis=0)
         assert np.linalg.norm(found.joints3d - expected.joints3d - shift, axis=1).mean() < most_m
+
+
+def test_the_export_command_writes_it_beside_a_model_file(tmp_path, capsys):
+    shutil.copy(find_model("fast"), tmp_path / "mine.onnx")
+    assert main(["export", str(tmp_path / "mine.onnx"), "--target", "gpu", "--precision", "fp32"]) == 0
+    assert "mine_gpu.onnx: 5." in capsys.readouterr().out
+    twin = gpu_twin(ModelFile.open(tmp_path / "mine.onnx"))
+    assert twin is not None
+    assert twin.metadata["precision"] == "fp32"
