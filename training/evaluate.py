@@ -108,7 +108,7 @@ def _looking(arguments: argparse.Namespace) -> Looking:
         views=arguments.views,
         mirror=arguments.mirror,
         skeleton=arguments.skeleton,
-        preferred=preferred.name,
+        preferred=preferred,
         threads=arguments.threads,
         device=device,
         detector=arguments.detector if detects else None,

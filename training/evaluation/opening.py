@@ -14,6 +14,7 @@ from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.models import PoseModelInfo
 from metric_pose_ros.pose_network import PoseNetwork
+from metric_pose_ros.skeleton import Skeleton
 from metric_pose_ros.spoken_skeletons import choose, spoken_skeletons
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE
@@ -32,7 +33,8 @@ class Looking:
         views: looks at each person that are averaged.
         mirror: with one look, also its mirror image.
         skeleton: which of the model's skeletons.
-        preferred: which of them if none is asked for and the model speaks it; else its first.
+        preferred: whose joints are wanted if none is asked for: the model's skeleton of that name, or else one with all
+            its joints, or else the model's first.
         threads: of the CPU.
         device: of torch, for checkpoints.
         detector: that finds people; None where boxes are given.
@@ -42,7 +44,7 @@ class Looking:
     views: int = 1
     mirror: bool = False
     skeleton: str | None = None
-    preferred: str | None = None
+    preferred: Skeleton | None = None
     threads: int = 1
     device: str = "cpu"
     detector: str | Detector | None = None
@@ -95,20 +97,23 @@ def open_model(path: Path, looking: Looking) -> Opened:
     return Opened(estimator, "absolute" in outputs)
 
 
-def describe(said: dict[str, Any], skeleton: str | None = None, preferred: str | None = None) -> PoseModelInfo:
+def describe(said: dict[str, Any], skeleton: str | None = None, preferred: Skeleton | None = None) -> PoseModelInfo:
     """What a model says of itself, for one of its skeletons.
 
     Args:
         said: the model's metadata.
         skeleton: its name.
-        preferred: the name of the one to take if none is asked for; the model's first one where it lacks that.
+        preferred: see `Looking`.
 
     Raises:
         ValueError: if the model does not speak the skeleton.
     """
     spoken = spoken_skeletons(said)
-    names = [one.skeleton.name for one in spoken]
-    chosen = choose(spoken, skeleton or (preferred if preferred in names else None))
+    if skeleton is None and preferred is not None:
+        fitting = [one.skeleton for one in spoken if set(preferred.names) <= set(one.skeleton.names)]
+        fitting.sort(key=lambda one: one.name != preferred.name)
+        skeleton = fitting[0].name if fitting else None
+    chosen = choose(spoken, skeleton)
     return PoseModelInfo(
         name=str(said["name"]),
         version=str(said["version"]),

@@ -18,10 +18,10 @@ from test.training.shard_samples import sample_files, write_shard
 from training.__main__ import main
 from training.data.frames import Frame
 from training.data.shards import Problems, Sample
-from training.data.skeletons import MUPOTS_17
+from training.data.skeletons import MPI_INF_3DHP_17, MUPOTS_17
 from training.evaluation.engines import Completed
 from training.evaluation.finding import camera_of, evenly_chosen, find_crowds, find_people, true_boxes_of
-from training.evaluation.opening import Looking, Opened, open_model
+from training.evaluation.opening import Looking, Opened, describe, open_model
 from training.evaluation.protocols import h36m, h36m_truncated, mupots, synthetic
 
 INFO = PoseModelInfo("knowing", "1", BODY_30, 128, 1.25, 2200.0, 16)
@@ -237,7 +237,7 @@ def test_one_skeleton_of_several_is_measured(tmp_path):
     checkpoint = save_checkpoint(tmp_path / "last.ckpt", config)
     chosen = {
         "coco_17": open_model(checkpoint, Looking()),
-        "h36m_17": open_model(checkpoint, Looking(preferred="h36m_17")),
+        "h36m_17": open_model(checkpoint, Looking(preferred=H36M_17)),
     }
     image = cv2.resize(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8), (320, 240))
     camera = camera_of(image, INTRINSICS)
@@ -245,8 +245,25 @@ def test_one_skeleton_of_several_is_measured(tmp_path):
         assert opened.estimator.skeleton.name == name
         (person,) = opened.estimator.estimate(image, camera, [[40, 40, 200, 200]])
         assert person.joints3d.shape == (17, 3)
+    assert open_model(checkpoint, Looking(preferred=MUPOTS_17)).estimator.skeleton.name == "coco_17"
     with pytest.raises(ValueError, match="it speaks coco_17, h36m_17"):
         open_model(checkpoint, Looking(skeleton="body_30"))
+
+
+def test_a_skeleton_of_another_name_with_the_same_joints_will_do():
+    joints = ["nose", *MPI_INF_3DHP_17.names]
+    said = {
+        "name": "two", "version": "1", "joints": joints, "edges": [], "crop_side": 256, "crop_scale": 1.25,
+        "box_size_mm": 2200, "stride": 16,
+        "skeletons": {
+            "face": {"indices": [0], "names": ["nose"], "edges": []},
+            "mpi_inf_3dhp_17": {"indices": list(range(1, 18)), "names": joints[1:], "edges": []},
+        },
+    }  # fmt: skip
+    assert describe(said).skeleton.name == "face"
+    info = describe(said, preferred=MUPOTS_17)
+    assert info.skeleton.name == "mpi_inf_3dhp_17"
+    assert info.outputs == tuple(range(1, 18))
 
 
 def test_what_is_no_model_is_refused(tmp_path, capsys):
