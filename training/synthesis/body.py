@@ -22,13 +22,6 @@ _EYE_VERTICES = (14598, 14742)
 
 _HELPERS = {"helper-skirt": SKIRT, "helper-hair": HAIR_MESH}
 
-TYPICAL_HEIGHT = 0.365
-"""Anny's height parameter at which its adults are 1.75 m (men) and 1.63 m (women) tall; 0.5 makes them 1.89 and 1.78 m.
-
-The true size matters more than anything else here: a picture cannot tell a tall person from a near one, so a network's
-distances are as good as the average height it was shown.
-"""
-
 TOP_OF_TROUSERS, BOTTOM_OF_TROUSERS = 0.076, -0.749
 """Heights (m) in the rest pose between which the leg field runs from 0 to 1."""
 
@@ -67,8 +60,10 @@ class AnnyBody:
     def __init__(self) -> None:
         import anny
         from anny.keypoints import KeypointsRegressor
+        from anny.shape_distribution import SimpleShapeDistribution
 
         self.model = anny.Anny(topology="anny-full", local_changes="none").to(dtype=torch.float32)
+        self._shapes = SimpleShapeDistribution(self.model)
         self.bones = list(self.model.bone_labels)
         self.bone_index = {name: number for number, name in enumerate(self.bones)}
         rest = self.model(phenotype_kwargs={})
@@ -86,22 +81,25 @@ class AnnyBody:
                 self._mixture[BODY_30.names.index(joint), self.bone_index[bone]] += weight
 
     def sample_shapes(self, rng: np.random.Generator, count: int) -> dict[str, torch.Tensor]:
-        """Phenotypes of `count` people: about 14 % children, the rest adults of all ages, heights and weights."""
-        kind = rng.random(count)
-        uniform = rng.uniform
-        adult = np.where(kind < 0.85, uniform(0.6, 0.8, count), uniform(0.8, 1, count))
-        age = np.where(kind < 0.14, uniform(0.25, 0.58, count), adult)
-        gender = np.where(rng.random(count) < 0.5, uniform(0, 0.25, count), uniform(0.75, 1, count))
-        heavy = rng.random(count) < 0.12
-        values = {
-            "gender": gender,
-            "age": age,
-            "muscle": uniform(0.25, 0.9, count),
-            "weight": np.where(heavy, uniform(0.8, 1.0, count), uniform(0.15, 0.8, count)),
-            "height": np.clip(rng.normal(TYPICAL_HEIGHT, 0.085, count), 0.1, 0.65),
-            "proportions": uniform(0.2, 0.9, count),
-        }
-        return {name: torch.as_tensor(value, dtype=torch.float32) for name, value in values.items()}
+        """Phenotypes of `count` people: a quarter children from 1 to 17 years, the rest adults up to 90.
+
+        Heights by age and sex are Anny's, fitted to the WHO's growth charts; a picture cannot tell a tall person from a
+        near one, so a network's distances are as good as the heights it was shown. Weights are spread further.
+        """
+        child = rng.random(count) < 0.25
+        adult = np.where(rng.random(count) < 0.8, rng.uniform(17, 60, count), rng.uniform(60, 90, count))
+        age = np.where(child, rng.uniform(1, 17, count), adult)
+        gender = np.where(rng.random(count) < 0.5, rng.uniform(0, 0.25, count), rng.uniform(0.75, 1, count))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            self._shapes.morphological_age_distribution = _Given(age)
+            self._shapes.gender_distribution = _Given(gender)
+            values = self._shapes.sample(count)[1]
+        anything = torch.from_numpy(rng.random(count) < 0.3)
+        weight, muscle = (torch.from_numpy(rng.uniform(low, 1, count)) for low in (0.1, 0.15))
+        values["weight"] = torch.where(anything, weight, values["weight"])
+        values["muscle"] = torch.where(anything, muscle, values["muscle"])
+        return {name: torch.as_tensor(values[name], dtype=torch.float32) for name in self.model.phenotype_labels}
 
     @torch.no_grad()
     def pose(self, rotations: np.ndarray, shapes: dict[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
@@ -202,6 +200,16 @@ class AnnyBody:
         scalp = np.where(head > 0.6, from_head[:, 1] + 0.035 + (from_head[:, 2] - 0.035) * 0.75, -1)
         columns = (arm, leg, rest[:, 2], scalp, head + share("neck"), share("foot", "toe"), hand)
         return np.ascontiguousarray(np.stack(columns, 1), np.float32)
+
+
+class _Given:
+    """A distribution that hands out what it was given."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = torch.as_tensor(values, dtype=torch.float32)
+
+    def sample(self, shape: tuple[int]) -> torch.Tensor:
+        return self._values.expand(shape)
 
 
 def _helper_faces() -> dict[str, np.ndarray]:

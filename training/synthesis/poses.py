@@ -12,7 +12,7 @@ from training.synthesis.everyday_poses import KINDS, everyday_pose, set_hand
 from training.synthesis.motion_files import Clip
 from training.synthesis.rig import LIMB_PARENT, NECK, SPINE, Rig, Z, align, turn
 
-CLIP_SHARE = 0.42
+CLIP_SHARE = 0.4
 """How many of the poses come from clips, where there are clips."""
 
 _LIMB_BONES = {

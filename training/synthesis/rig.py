@@ -20,7 +20,7 @@ NECK = (("neck01", 0.3), ("neck02", 0.2), ("neck03", 0.1), ("head", 0.4))
 
 LIMB_PARENT = {
     "upperarm01": "spine01", "lowerarm01": "upperarm01", "wrist": "lowerarm01", "finger3-1": "wrist",
-    "upperleg01": "root", "lowerleg01": "upperleg01", "foot": "lowerleg01",
+    "upperleg01": "root", "lowerleg01": "upperleg01", "foot": "lowerleg01", "toe2-1": "foot",
 }  # fmt: skip
 """Limb bone -> the bone before it whose rotation a pose sets."""
 
@@ -68,6 +68,10 @@ class Rig:
         """The pose seen in a mirror: left and right change places."""
         flip = np.diag([-1.0, 1, 1])
         return flip @ rotations[self.other_side] @ flip
+
+    def offset(self, start: str, end: str) -> np.ndarray:
+        """(3,) from where one bone begins to where another does in the rest pose, m."""
+        return self._heads[self.index[end]] - self._heads[self.index[start]]
 
     def direction(self, bone: str, side: str) -> np.ndarray:
         """(3,) from a limb bone's beginning to its end in the rest pose, m."""
