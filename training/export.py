@@ -214,7 +214,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target",
         default="cpu",
         choices=("cpu", "gpu"),
-        help="gpu: also write NAME_gpu.onnx beside the model file, which cuts its crops from the image itself; fp16, or "
+        help="gpu: also write NAME_gpu.onnx beside the model file, which cuts crops from the image itself; fp16, or "
         "fp32 by --precision",
     )
     parser.add_argument("--opset", type=int, default=18, choices=OPSETS)
