@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.progress import track
 
 from training.data.shards import Problems
 from training.data.sources import open_source
@@ -25,7 +26,7 @@ def predict_validation(model: PoseModel, config: dict[str, Any], limit: int, pro
         ValueError: if nothing of it can be read.
     """
     source = open_source(config["data"], model, config.get("fit", {}).get("seed", 1), torch.device("cpu"), problems)
-    return predict(model, source.validation(limit, BATCH))
+    return predict(model, track(source.validation(limit, BATCH), description="calibrating", total=None))
 
 
 def calibrate(model: PoseModel, found: Predictions) -> int:

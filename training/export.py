@@ -176,7 +176,7 @@ def made_up_inputs(side: int, count: int = COMPARED) -> Inputs:
 
 def realistic_inputs(model: PoseModel, config: dict[str, Any]) -> Inputs | None:
     """Crops of people from the configuration's validation split; None where there are no pictures."""
-    data = {name: value for name, value in config["data"].items() if name != "cache"}
+    data = {name: value for name, value in config["data"].items() if name != "cache"} | {"workers": 0}
     try:
         source = ShardSource(data, model, 1, torch.device("cpu"), Problems())
         batch = next(iter(source.validation(COMPARED, COMPARED)))
