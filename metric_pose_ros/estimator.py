@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.detection import Detector, open_detector
+from metric_pose_ros.engines.profiles import batches_up_to
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import inside_view
@@ -81,7 +82,7 @@ class PoseEstimator:
             self._network = model
         else:
             self.model = ModelFile.open(model)
-            self._network = open_pose_network(self.model, engine, threads, skeleton)
+            self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(most_people))
         self.info = self._network.info
         self.description = self._network.description
         if isinstance(detector, str):

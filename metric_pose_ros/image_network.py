@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from metric_pose_ros.engines import open_engine
 from metric_pose_ros.engines.choice import missing
+from metric_pose_ros.engines.profiles import BATCHES
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
 from metric_pose_ros.models import ModelFile
@@ -83,7 +84,9 @@ def gpu_twin(model: ModelFile) -> ModelFile | None:
     return twin
 
 
-def open_pose_network(model: ModelFile, engine: str, threads: int, skeleton: str | None = None) -> PoseNetwork:
+def open_pose_network(
+    model: ModelFile, engine: str, threads: int, skeleton: str | None = None, batches: Sequence[int] = BATCHES
+) -> PoseNetwork:
     """A pose model, ready to run: on TensorRT as the graph that cuts its crops itself, if there is one.
 
     Args:
@@ -91,19 +94,20 @@ def open_pose_network(model: ModelFile, engine: str, threads: int, skeleton: str
         engine: one of `metric_pose_ros.engines.ENGINES`.
         threads: at most so many CPU threads.
         skeleton: name of the one that people shall have; the model's first if not given.
+        batches: crops of one batch at which a GPU engine is to be fastest.
 
     Raises:
         ValueError: if the model or the engine cannot be used.
     """
     info = model.pose_info(skeleton)
     if model.kind == "pose_from_image":
-        return ImagePoseNetwork(open_engine(model, engine, threads), info)
+        return ImagePoseNetwork(open_engine(model, engine, threads, batches), info)
     kinds = _GPU_ENGINES if engine == "auto" else (engine,) if engine in _GPU_ENGINES else ()
     twin = gpu_twin(model) if any(missing(kind) is None for kind in kinds) else None
     if twin is not None:
         for kind in (kind for kind in kinds if missing(kind) is None):
             try:
-                return ImagePoseNetwork(open_engine(twin, kind, threads), info)
+                return ImagePoseNetwork(open_engine(twin, kind, threads, batches), info)
             except ValueError as error:
                 logger.warning("%s does not run on %s: %s", twin.path.name, kind, error)
-    return PoseNetwork(open_engine(model, engine, threads), info)
+    return PoseNetwork(open_engine(model, engine, threads, batches), info)

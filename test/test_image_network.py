@@ -106,7 +106,7 @@ def gpu(monkeypatch):
     """A machine that runs everything asked of tensorrt_rtx; in ONNX Runtime."""
     asked = []
 
-    def open_engine(model, engine, threads):
+    def open_engine(model, engine, threads, batches):
         asked.append((model.path.name, engine))
         return OnnxRuntimeEngine(model.path, 1)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from metric_pose_ros.engines.cache import EngineCache
 from metric_pose_ros.engines.choice import NotHereError, built, engine_key, load_tensorrt, missing
 from metric_pose_ros.engines.cuda import CudaError, open_device
-from metric_pose_ros.engines.profiles import BATCHES
+from metric_pose_ros.engines.profiles import BATCHES, batches_up_to
 from metric_pose_ros.image_network import gpu_twin
 from metric_pose_ros.models import ModelFile
 
@@ -33,13 +33,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     build.add_argument("--engine", default="auto", choices=("auto", *_KINDS))
     build.add_argument(
-        "--batches",
-        nargs="+",
+        "--most-people",
         type=int,
-        default=list(BATCHES),
+        default=BATCHES[-1],
         metavar="N",
-        help="crops at which it is to be fastest; the last is the most it takes at once (default: "
-        f"{' '.join(str(count) for count in BATCHES)})",
+        help="the node's parameter most_people, which the engine must be built for (default: %(default)s)",
     )
     verbs.add_parser("list", help="show what is there")
     clear = verbs.add_parser("clear", help="remove engines; they are built again when needed")
@@ -55,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     cache = EngineCache()
     if arguments.verb == "build":
-        return _build(cache, arguments.models, arguments.engine, arguments.batches)
+        return _build(cache, arguments.models, arguments.engine, batches_up_to(arguments.most_people))
     if arguments.verb == "clear":
         gone = cache.clear(arguments.model)
         print(f"removed {len(gone)} files from {cache.folder}")

@@ -30,12 +30,12 @@ def test_engines_are_built_once_listed_and_cleared(folder, gpu, tmp_path, capsys
     assert main(["engine", "list"]) == 0
     assert capsys.readouterr().out == f"no engines in {folder}\n"
     for _ in range(2):
-        assert main(["engine", "build", str(model), "--batches", "1", "8"]) == 0
+        assert main(["engine", "build", str(model), "--most-people", "8"]) == 0
         assert "for NVIDIA Test with tensorrt_rtx" in capsys.readouterr().out
     assert main(["engine", "list"]) == 0
     listed = capsys.readouterr().out
     assert listed.count("mine (") == 1
-    assert "crops=2x3x256x256..8x3x256x256..8x3x256x256" in listed
+    assert "crops=5x3x256x256..8x3x256x256..8x3x256x256" in listed
     assert main(["engine", "clear", "other"]) == 0
     assert "removed 0 files" in capsys.readouterr().out
     assert main(["engine", "clear", "mine"]) == 0

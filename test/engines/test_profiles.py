@@ -2,7 +2,7 @@
 
 import pytest
 
-from metric_pose_ros.engines.profiles import batched_inputs, profiles_for
+from metric_pose_ros.engines.profiles import batched_inputs, batches_up_to, profiles_for
 from metric_pose_ros.models import ModelError, ModelFile
 from test.fake_models import save_pose_model
 
@@ -56,3 +56,15 @@ def test_a_free_image_size_is_refused_with_what_to_do(pose):
     free = ModelFile(pose.path, "pose", {}, {"crops": ("N", 3, "H", "W")}, {})
     with pytest.raises(ModelError, match="only the first size may be free"):
         profiles_for(free)
+
+
+@pytest.mark.parametrize(
+    ("most", "batches"), [(1, (1,)), (3, (1, 3)), (4, (1, 4)), (10, (1, 4, 10)), (16, (1, 4, 16)), (100, (1, 4, 16))]
+)
+def test_batches_end_at_the_most_people_or_at_what_is_run_at_once(most, batches):
+    assert batches_up_to(most) == batches
+
+
+def test_nobody_at_all_is_refused():
+    with pytest.raises(ValueError, match="at most 0 people were asked for"):
+        batches_up_to(0)
