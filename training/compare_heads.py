@@ -64,7 +64,7 @@ def train_and_measure(config: dict[str, Any], folder: Path, shards: Path, limit:
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     checkpoint, measured = folder / CHECKPOINT, folder / "synthetic.json"
-    done = checkpoint.is_file() and read_checkpoint(checkpoint, torch.device("cpu"))["step"] >= config["fit"]["steps"]
+    done = checkpoint.is_file() and read_checkpoint(checkpoint)["step"] >= config["fit"]["steps"]
     if not done:
         measured.unlink(missing_ok=True)
         _training("fit", "--config", path, "--out", folder)
