@@ -29,8 +29,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     partial.rename(path)
 
 
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Reads a state.
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a state into the CPU's memory.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -38,7 +38,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; expected the {CHECKPOINT} of `python -m training fit`")
-    state = torch.load(path, weights_only=True, map_location=device)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     missing = [part for part in ("config", "step", "model") if not isinstance(state, dict) or part not in state]
     if missing:
         raise ValueError(f"{path} is no checkpoint of `python -m training fit`: it lacks {', '.join(missing)}")

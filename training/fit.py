@@ -23,7 +23,7 @@ from training.data.sources import Source, open_source
 from training.fit_settings import FitSettings, build_fabric
 from training.learning_curve import LearningCurve, ProgressLine
 from training.pictures import draw_predictions
-from training.stopping import Stop
+from training.stopping import AGREE_EVERY, Stop
 from training.training_run import Run
 from training.validation import Scores, predict, score
 
@@ -79,7 +79,7 @@ def _agreed(run: Run, wish: bool) -> bool:
     """Whether the first process wishes so: clocks differ, and all must wait together while it writes."""
     if run.fabric.world_size == 1:
         return wish
-    return bool(run.fabric.broadcast(wish))
+    return run.step % AGREE_EVERY == 0 and bool(run.fabric.broadcast(wish))
 
 
 def _report(run: Run, source: Source, curve: LearningCurve, last: bool) -> Scores | None:

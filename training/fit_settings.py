@@ -33,7 +33,7 @@ class FitSettings:
         pictures_every: steps between two pictures in TensorBoard; 0 for none.
         checkpoint_every_s: seconds between two checkpoints.
         accelerator: ``auto``, ``cpu``, ``cuda``, ...
-        devices: processes a machine, or ``auto``: all GPUs, or one process on the CPU.
+        devices: processes a machine, or which GPUs (``"0,2"``), or ``auto``: all GPUs, or one process on the CPU.
         nodes: machines. torchrun's and SLURM's own numbers win over `devices` and `nodes`.
     """
 
@@ -82,9 +82,9 @@ class FitSettings:
 
 def build_fabric(settings: FitSettings) -> Fabric:
     """Devices, processes and precision as the settings, torchrun or SLURM say."""
-    devices, nodes = _places(settings)
+    devices, nodes = devices_and_nodes(settings)
     gpus = torch.cuda.device_count() if settings.accelerator in ("auto", "cuda", "gpu") else 0
-    several = nodes > 1 or (gpus > 1 if devices == "auto" else int(devices) > 1)
+    several = nodes > 1 or (gpus if devices == "auto" else _count(devices)) > 1
     precision = settings.precision
     if precision == "auto":
         precision = "bf16-mixed" if gpus and torch.cuda.is_bf16_supported() else "32-true"
@@ -98,7 +98,22 @@ def build_fabric(settings: FitSettings) -> Fabric:
     )
 
 
-def _places(settings: FitSettings) -> tuple[str | int, int]:
+def _count(devices: str | int) -> int:
+    """How many devices are meant.
+
+    Raises:
+        ValueError: if that makes no sense.
+    """
+    try:
+        named = [int(part) for part in str(devices).split(",") if part]
+    except ValueError:
+        named = []
+    if not named or (len(named) == 1 and "," not in str(devices) and named[0] < 1):
+        raise ValueError(f"fit.devices is {devices!r}; expected auto, a number, or GPUs such as 0,2")
+    return len(named) if "," in str(devices) else named[0]
+
+
+def devices_and_nodes(settings: FitSettings) -> tuple[str | int, int]:
     """Devices a machine and machines, by whoever started this process."""
     environment = os.environ
     if "LOCAL_WORLD_SIZE" in environment:  # torchrun

@@ -10,8 +10,8 @@ import torch
 
 from training.devices import Fabric
 
-EVERY = 10
-"""Steps between two agreements of several processes whether to stop."""
+AGREE_EVERY = 10
+"""Steps between two agreements of several processes, which cost time."""
 
 
 class Stop:
@@ -51,7 +51,7 @@ class Stop:
             self.reason = "the time limit"
         if self.fabric.world_size == 1:
             return bool(self.reason)
-        if step % EVERY:
+        if step % AGREE_EVERY:
             return False
         wishes = torch.tensor(float(bool(self.reason)), device=self.fabric.device)
         wanted = float(self.fabric.all_reduce(wishes, reduce_op="sum")) > 0  # type: ignore[arg-type]

@@ -164,7 +164,7 @@ class Run:
         path = self.out / CHECKPOINT
         if not path.is_file():
             return False
-        state = read_checkpoint(path, self.fabric.device)
+        state = read_checkpoint(path)
         if state["config"]["model"] != self.config["model"]:
             raise ValueError(f"{path} is a checkpoint of another model: give another --out, or delete it")
         self.model.load_state_dict(state["model"])

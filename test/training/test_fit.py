@@ -11,6 +11,7 @@ import torch
 from test.training.fit_runs import as_process_of, checkpoint, configuration, curve, free_port, run_fit, start
 from training import training_run
 from training.checkpoint import load_model
+from training.fit_settings import FitSettings, build_fabric, devices_and_nodes
 from training.training_run import Run
 
 
@@ -190,3 +191,36 @@ def test_tensorboard_has_curves_and_pictures(whole):
     found = [event.value for event in board.Scalars("validation/mpjpe")]
     assert np.round(found, 2) == pytest.approx([row["mpjpe"] for row in rows], abs=0.01)
     assert [event.step for event in board.Images("predictions")] == [5, 10]
+
+
+def test_half_precision_means_nearly_the_same_losses(figures, tmp_path):
+    for precision in ("32-true", "bf16-mixed"):
+        config = configuration(figures, precision=precision, steps=2, validate_every=1, pictures_every=0)
+        assert run_fit(config, tmp_path / precision) == 0
+    exact, rounded = curve(tmp_path / "32-true"), curve(tmp_path / "bf16-mixed")
+    assert rounded[0]["loss_total"] == pytest.approx(exact[0]["loss_total"], rel=0.02)
+    assert rounded[0]["loss_total"] != exact[0]["loss_total"]
+    weights = checkpoint(tmp_path / "bf16-mixed")["model"].values()
+    assert {value.dtype for value in weights if value.is_floating_point()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("devices", "environment", "expected"),
+    [
+        (3, {}, (3, 1)),
+        ("auto", {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, (4, 2)),
+        (1, {"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_STEP_ID": "0"}, (4, 2)),
+        ("auto", {"SLURM_NTASKS": "8", "SLURM_NNODES": "2"}, ("auto", 1)),  # sbatch without srun: one process
+    ],
+)
+def test_torchrun_and_slurm_say_how_many_processes_there_are(monkeypatch, devices, environment, expected):
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_NNODES", "SLURM_STEP_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert devices_and_nodes(FitSettings(steps=1, batch=1, devices=devices)) == expected
+
+
+def test_devices_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="expected auto, a number, or GPUs"):
+        build_fabric(FitSettings(steps=1, batch=1, devices="many", accelerator="cpu"))
