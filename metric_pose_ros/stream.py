@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, cycle
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,18 @@ _DOUBTFUL = 2
 """Detections in a row without agreement after which a track's box gives way to one that is merely near."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
+
+
+class CameraMotion(Protocol):
+    """Where a moving camera is: (4, 4) from its frame to one that stands still, at a time in seconds."""
+
+    def now(self, stamp_s: float) -> Floats | None:
+        """What is known already, perhaps of a moment before; None if nothing is."""
+        ...
+
+    def at(self, stamp_s: float) -> Floats | None:
+        """What holds at that time, waited for if need be; None if it does not come."""
+        ...
 
 
 def _turns(detector: Detector | None) -> Iterator[Detector]:
@@ -97,14 +110,18 @@ class StreamEstimator:
         self._pending: _Pending | None = None
         self._turns = _turns(estimator.detector)
         self._stamp_s = -np.inf
+        self._pose: Floats | None = None
 
-    def __call__(self, image_bgr: Image, camera: Camera, stamp_s: float) -> list[Person]:
+    def __call__(
+        self, image_bgr: Image, camera: Camera, stamp_s: float, motion: CameraMotion | None = None
+    ) -> list[Person]:
         """Takes the next frame.
 
         Args:
             image_bgr: (height, width, 3) uint8 as the camera gave it.
             camera: that took it.
             stamp_s: when it was taken, seconds. A stamp that does not advance starts the tracks afresh.
+            motion: of the camera; without, tracks are followed in the camera's frame as if it stood still.
 
         Returns:
             The people in this frame, with ids, velocities and smoothed ``joints3d``.
@@ -114,7 +131,9 @@ class StreamEstimator:
         """
         check_image(image_bgr, camera)
         start = time.perf_counter()
-        expected = [(track, track.box_at(stamp_s, camera)) for track in self.tracker.tracks]
+        if stamp_s <= self._stamp_s:
+            self._pending = None
+        expected = self.tracker.expect(stamp_s, camera, self._moved(motion.now(stamp_s) if motion else None))
         found = self._detections(image_bgr, expected)
         detected = time.perf_counter()
         # Without those that the detector has just given up; where a track has gone astray, the detector is believed.
@@ -129,7 +148,7 @@ class StreamEstimator:
             people, stages = [], {"crop": 0.0, "network": 0.0, "placement": 0.0}
         estimated = time.perf_counter()
         why = [next(look for look in looks if np.array_equal(look.box, person.box)) for person in people]
-        reported = self.tracker.update(people, stamp_s, why)
+        reported = self.tracker.update(people, stamp_s, why, self._moved(motion.at(stamp_s) if motion else None))
         self._stamp_s = stamp_s
         self.timings = {"detection": detected - start, **stages, "tracking": time.perf_counter() - estimated}
         return reported
@@ -158,6 +177,15 @@ class StreamEstimator:
             self._since_detection = 0
             self._pending = _Pending(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
+
+    def _moved(self, pose: Floats | None) -> Floats | None:
+        """The camera's pose, or the one before if it is not known for a moment."""
+        if pose is not None:
+            if self._pose is None:
+                # What was followed so far is in the camera's frame.
+                self.tracker.start_over()
+            self._pose = pose
+        return self._pose
 
     def _is_lost(self, track: Track) -> bool:
         """Whether the pose network did not find the track's person in the frame before."""
@@ -190,6 +218,6 @@ class StreamEstimator:
                 found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
         for column, (track, _) in enumerate(expected):
             track.unconfirmed = 0 if column in agreed else track.unconfirmed + 1
-            if track.unconfirmed > _PATIENCE:
+            if track.unconfirmed > _PATIENCE and not (track.hidden and self._is_lost(track)):
                 self.tracker.forget(track)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from metric_pose_ros.body_size import BodySize
 from metric_pose_ros.detection import overlap
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.motion import OneEuroFilter, WalkingFilter
 from metric_pose_ros.people import Person
 
 Floats = npt.NDArray[np.floating]
@@ -20,43 +22,15 @@ _FLESH_M = 0.08
 """How far the body reaches beyond its outermost joints, roughly."""
 _SHRINKING_PER_S = 1.5
 """Rate at which a box may shrink: by 5 % from frame to frame at 30 Hz, to a fifth in a second."""
-
-
-class OneEuroFilter:
-    """Smooths slow motion strongly and fast motion little (Casiez, Roussel and Vogel 2012).
-
-    Args:
-        min_cutoff: Hz, how much is let through at rest; lower is smoother.
-        beta: Hz per unit of speed, how much more is let through in motion; higher lags less.
-        speed_cutoff: Hz, for the estimate of the speed.
-    """
-
-    def __init__(self, min_cutoff: float, beta: float, speed_cutoff: float = 1.0) -> None:
-        self._min_cutoff = min_cutoff
-        self._beta = beta
-        self._speed_cutoff = speed_cutoff
-        self._seen: Floats | None = None
-        self._value: Floats | None = None
-        self.speed: Floats | None = None
-
-    def __call__(self, value: Floats, seconds: float) -> Floats:
-        """Takes the next (..., D) value, `seconds` > 0 after the one before, and returns it smoothed.
-
-        The cutoff follows the length of the speed over the last axis, so that a direction is not bent.
-        """
-        if self._seen is None or self._value is None or self.speed is None:
-            self._seen, self._value, self.speed = value, value, np.zeros_like(value)
-            return value
-        self.speed = self.speed + _share(self._speed_cutoff, seconds) * ((value - self._seen) / seconds - self.speed)
-        self._seen = value
-        cutoff = self._min_cutoff + self._beta * np.linalg.norm(self.speed, axis=-1, keepdims=True)
-        self._value = self._value + _share(cutoff, seconds) * (value - self._value)
-        return self._value
-
-
-def _share(cutoff: Floats | float, seconds: float) -> Floats | float:
-    """How much of a new value a first-order low-pass of `cutoff` Hz takes over."""
-    return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
+_TREMBLING = (0.05, 0.03)
+"""Of the distance, one standard deviation along the ray and across it, added for smoothing: the network's own says
+little about the distance."""
+_MISJUDGED = (0.1, 0.03)
+"""The same for telling people apart, whom a look may take for nearer or further off, or bent otherwise."""
+_GATE = 4.0
+"""Standard deviations from where a track is expected, beyond which somebody is somebody else."""
+_APART_M = 0.45
+"""Whoever is expected no further beside the line of sight to somebody nearer is hidden behind them."""
 
 
 @dataclass(eq=False)
@@ -64,34 +38,42 @@ class Track:
     """One person over frames.
 
     Attributes:
-        person: as last seen, unsmoothed, in the size of the frames so far.
+        person: as last seen, unsmoothed, in the size of the frames so far, in the camera's frame of then.
         seen_s: stamp of that.
-        where: smooths the pelvis.
-        shape: smooths the joints about it.
+        motion: where the pelvis is, in the tracking frame.
+        shape: smooths the joints about it, in the tracking frame.
         size: keeps the body's size.
-        velocity: (3,) m/s of the pelvis.
         hits: frames in which the person was seen.
         id: ``p1``, ``p2``, ...; empty until the track is trusted.
         unconfirmed: detections in a row that did not find the person.
+        hidden: whether somebody nearer stands in the line of sight to where the person is expected.
+        expected: (4,) xyxy px where the person was looked for last.
     """
 
     person: Person
     seen_s: float
-    where: OneEuroFilter
+    motion: WalkingFilter
     shape: OneEuroFilter
     size: BodySize = field(default_factory=BodySize)
-    velocity: Floats = field(default_factory=lambda: np.zeros(3))
     hits: int = 0
     id: str = ""
     unconfirmed: int = 0
+    hidden: bool = False
+    expected: Floats | None = None
 
     def position_at(self, stamp_s: float) -> Floats:
-        """(3,) m where the pelvis is at constant velocity; the guess stops after half a second."""
-        return self.person.position + self.velocity * min(stamp_s - self.seen_s, 0.5)
+        """(3,) m of the pelvis in the tracking frame at constant velocity; the guess stops after half a second."""
+        return self.motion.position_at(stamp_s - self.seen_s)
 
-    def box_at(self, stamp_s: float, camera: Camera) -> Floats:
-        """(4,) xyxy px in which to look for the person: the body's visible bounds, moved along; never empty."""
-        here, there = self.person.position, self.position_at(stamp_s)
+    def box_at(self, stamp_s: float, camera: Camera, pose: Floats | None = None) -> Floats:
+        """(4,) xyxy px in which to look for the person: the body's visible bounds, moved along; never empty.
+
+        Args:
+            stamp_s: when.
+            camera: that looks.
+            pose: (4, 4) from the camera's frame of then to the tracking frame; the same by default.
+        """
+        here, there = self.person.position, _to_camera(self.position_at(stamp_s), pose)
         beside = there + _FLESH_M * np.array([1.0, 0.0, 0.0])
         points = camera.project(np.stack([here, there, beside]))
         size = np.array([camera.width, camera.height], float)
@@ -130,11 +112,15 @@ class Look:
 class Tracker:
     """Names people and smooths them.
 
+    Where people walk is followed in a frame that stands still, if it is known where the camera is in it; otherwise in
+    the camera's own.
+
     Args:
         birth_hits: frames a person must be seen in before being reported.
         sure_score: people whose box scores at least this are reported at once.
         death_s: seconds without being seen after which a person is forgotten.
-        steady_hz: cutoff of the smoothing at rest; lower is smoother.
+        hidden_s: the same for whoever is behind somebody else.
+        steady_hz: cutoff of the smoothing of the pose at rest; lower is smoother.
         lively: Hz more of cutoff per m/s; higher lags less.
     """
 
@@ -143,38 +129,62 @@ class Tracker:
         birth_hits: int = 3,
         sure_score: float = 0.4,
         death_s: float = 0.7,
+        hidden_s: float = 3.0,
         steady_hz: float = 1.5,
         lively: float = 2.0,
     ) -> None:
         self._birth_hits = birth_hits
         self._sure_score = sure_score
         self._death_s = death_s
+        self._hidden_s = hidden_s
         self._filter = (steady_hz, lively)
         self._named = 0
         self._stamp_s = -np.inf
         self.tracks: list[Track] = []
 
-    def update(self, people: list[Person], stamp_s: float, looks: Sequence[Look] | None = None) -> list[Person]:
+    def expect(self, stamp_s: float, camera: Camera, pose: Floats | None = None) -> list[tuple[Track, Floats]]:
+        """Where to look for whom in the next frame: tracks, each with a (4,) xyxy px box.
+
+        Args:
+            stamp_s: when the image was taken. One that does not advance starts everything afresh.
+            camera: that took it.
+            pose: (4, 4) from the camera's frame to the tracking frame, as far as known; the same by default.
+        """
+        self._start_over_if_back(stamp_s)
+        for track in self.tracks:
+            track.expected = track.box_at(stamp_s, camera, pose)
+        return [
+            (track, track.expected)
+            for track in self.tracks
+            if track.expected is not None and stamp_s - track.seen_s <= self._death_s
+        ]
+
+    def update(
+        self,
+        people: list[Person],
+        stamp_s: float,
+        looks: Sequence[Look] | None = None,
+        pose: Floats | None = None,
+    ) -> list[Person]:
         """Takes the people of the next frame.
 
         Args:
-            people: as estimated, in the frame of a camera that stands still, or a fixed frame.
+            people: as estimated, in the camera's frame.
             stamp_s: when the image was taken, seconds. A stamp that does not advance starts everything afresh (a clip
                 that loops); ids are not used twice.
-
             looks: for each of the people, why they were looked for; as if all were detected far from others if not
                 given. Who was seen only because a track said where may continue a track, but is no evidence for another
                 person; where the detector corrects a track, that track continues however far the person is from it.
+            pose: (4, 4) from the camera's frame to the tracking frame; the same by default.
 
         Returns:
-            The same people as far as they are trusted, each with id, velocity and smoothed ``joints3d``; ``joints2d``
-            stays as seen.
+            The same people as far as they are trusted, each with id, velocity and smoothed ``joints3d``, all in the
+            camera's frame; ``joints2d`` stays as seen. Velocities are those against the tracking frame.
         """
-        if stamp_s <= self._stamp_s:
-            self.tracks = []
+        self._start_over_if_back(stamp_s)
         self._stamp_s = stamp_s
-        self.tracks = [track for track in self.tracks if stamp_s - track.seen_s <= self._death_s]
-        found = dict(self._pairs(people, stamp_s))
+        self.tracks = [track for track in self.tracks if stamp_s - track.seen_s <= self._memory_s(track)]
+        found = dict(self._pairs(people, stamp_s, pose))
         reported = []
         for index, person in enumerate(people):
             look = Look(person.box, person.score, detected=True) if looks is None else looks[index]
@@ -184,47 +194,90 @@ class Tracker:
                     continue
                 track = found[index] = look.track
             if track is None:
-                track = Track(person, stamp_s, OneEuroFilter(*self._filter), OneEuroFilter(*self._filter))
+                position, covariance = _placed(person, pose, _MISJUDGED)
+                motion = WalkingFilter(position, covariance)
+                track = Track(person, stamp_s, motion, OneEuroFilter(*self._filter))
                 self.tracks.append(track)
-            smooth = self._advance(track, person, stamp_s, look.apart)
+            smooth = self._advance(track, person, stamp_s, look.apart, pose)
             if track.id:
                 reported.append(smooth)
+        self._note_who_is_hidden(stamp_s, pose)
         return reported
 
     def forget(self, track: Track) -> None:
         """Drops a track, for example when the detector keeps finding nobody there."""
         self.tracks = [other for other in self.tracks if other is not track]
 
-    def _advance(self, track: Track, person: Person, stamp_s: float, apart: bool) -> Person:
+    def start_over(self) -> None:
+        """Drops every track; ids are not used twice."""
+        self.tracks = []
+        self._stamp_s = -np.inf
+
+    def _start_over_if_back(self, stamp_s: float) -> None:
+        if stamp_s <= self._stamp_s:
+            self.start_over()
+
+    def _memory_s(self, track: Track) -> float:
+        return self._hidden_s if track.hidden and track.id else self._death_s
+
+    def _advance(self, track: Track, person: Person, stamp_s: float, apart: bool, pose: Floats | None) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
         person = track.size(person)
-        pelvis = track.where(person.position, seconds)
+        position, covariance = _placed(person, pose, _TREMBLING)
+        if track.hits:
+            track.motion.correct(seconds, position, covariance)
+        turn = np.eye(3) if pose is None else pose[:3, :3]
         # The pose and its place move differently: a person who stands still may wave.
-        joints = pelvis + track.shape(person.joints3d - person.position, seconds)
-        track.velocity = np.zeros(3) if track.where.speed is None else track.where.speed
+        shape = track.shape((person.joints3d - person.position) @ turn.T, seconds)
+        joints = _to_camera(track.motion.position, pose) + shape @ turn
         track.person, track.seen_s = person, stamp_s
         track.hits += 1
         if not track.id and (track.hits >= self._birth_hits or (apart and person.score >= self._sure_score)):
             self._named += 1
             track.id = f"p{self._named}"
-        return replace(person, joints3d=joints, id=track.id, velocity=track.velocity)
+        return replace(person, joints3d=joints, id=track.id, velocity=turn.T @ track.motion.velocity)
 
-    def _pairs(self, people: list[Person], stamp_s: float) -> list[tuple[int, Track]]:
-        """Which person continues which track: the cheapest assignment by distance in space and overlap in the image."""
+    def _note_who_is_hidden(self, stamp_s: float, pose: Floats | None) -> None:
+        """Of those who are not seen now, who is expected behind whom."""
+        seen = [track.person.position for track in self.tracks if track.seen_s == stamp_s]
+        for track in self.tracks:
+            if track.seen_s == stamp_s:
+                track.hidden = False
+                continue
+            place = _to_camera(track.position_at(stamp_s), pose)
+            distance = math.sqrt(place @ place)
+            ray = place / max(distance, 1e-6)
+            before = (
+                0 < other @ ray < distance and np.linalg.norm(other - (other @ ray) * ray) < _APART_M for other in seen
+            )
+            # Whoever walks behind somebody may stop there, so being expected beyond is no reason to be forgotten.
+            track.hidden = track.hidden or any(before)
+
+    def _pairs(self, people: list[Person], stamp_s: float, pose: Floats | None) -> list[tuple[int, Track]]:
+        """Which person continues which track: the cheapest assignment by distance in space and overlap in the image.
+
+        The distance is Mahalanobis': depth is the least certain direction, and more so far away; whoever was not seen
+        for longer may have walked further.
+        """
         if not people or not self.tracks:
             return []
-        positions = np.stack([person.position for person in people])
+        placed = [_placed(person, pose, _MISJUDGED) for person in people]
+        positions, noise = (np.stack(values) for values in zip(*placed, strict=True))
         expected = np.stack([track.position_at(stamp_s) for track in self.tracks])
-        distance = np.linalg.norm(positions[:, None] - expected[None], axis=2)
-        waited = np.array([stamp_s - track.seen_s for track in self.tracks])
-        # Depth is the least certain direction, more so far away; a runner covers 3 m/s. Who was hidden for longer is
-        # looked for no further off: the next one there is more likely somebody else.
-        reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + 0.07 * np.linalg.norm(expected, axis=1)
+        spread = np.stack([track.motion.covariance_at(stamp_s - track.seen_s) for track in self.tracks])
+        off = (positions[:, None] - expected[None])[..., None]
+        distance = np.sqrt((off * np.linalg.solve(noise[:, None] + spread[None], off)).sum(axis=(2, 3)))
         seen = np.stack([_bounds(person) for person in people])
-        apart = 1 - overlap(seen, np.stack([_bounds(track.person) for track in self.tracks]))
+        looked = [_bounds(track.person) if track.expected is None else track.expected for track in self.tracks]
+        apart = 1 - overlap(seen, np.stack(looked))
         unnamed = np.array([0.0 if track.id else 0.5 for track in self.tracks])
-        cost = distance / reach + apart + unnamed
-        possible = (distance < reach) | ((apart < 0.5) & (distance < 2 * reach))
+        cost = distance / _GATE + apart + unnamed
+        metres = np.linalg.norm(off[..., 0], axis=2)
+        far = np.linalg.norm([person.position for person in people], axis=1)
+        waited = np.array([stamp_s - track.seen_s for track in self.tracks])
+        # Who was hidden for longer is looked for no further off: the next one there is more likely somebody else.
+        reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + _MISJUDGED[0] * far[:, None]
+        possible = ((distance < _GATE) & (metres < reach)) | ((apart < 0.5) & (metres < 2 * reach))
         rows, columns = linear_sum_assignment(np.where(possible, cost, 1e3))
         chosen = zip(rows.tolist(), columns.tolist(), strict=True)
         return [(row, self.tracks[column]) for row, column in chosen if possible[row, column]]
@@ -232,3 +285,22 @@ class Tracker:
 
 def _bounds(person: Person) -> Floats:
     return np.concatenate([person.joints2d.min(axis=0), person.joints2d.max(axis=0)])
+
+
+def _placed(person: Person, pose: Floats | None, misjudged: tuple[float, float]) -> tuple[Floats, Floats]:
+    """(3,) m where a person's pelvis is in the tracking frame, and (3, 3) m^2 how sure.
+
+    The network says how sure it is of joints, less of distances; shares of it are added along the ray and across.
+    """
+    position = np.asarray(person.position, float)
+    along, across = misjudged
+    covariance = np.diag(np.square(np.asarray(person.std, float)).mean(axis=0) + across**2 * (position @ position))
+    covariance = covariance + (along**2 - across**2) * np.outer(position, position)
+    if pose is None:
+        return position, covariance
+    return pose[:3, :3] @ position + pose[:3, 3], pose[:3, :3] @ covariance @ pose[:3, :3].T
+
+
+def _to_camera(position: Floats, pose: Floats | None) -> Floats:
+    """(3,) m in the camera's frame of a point in the tracking frame."""
+    return position if pose is None else pose[:3, :3].T @ (position - pose[:3, 3])

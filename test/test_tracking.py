@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from metric_pose_ros import Camera, Person
-from metric_pose_ros.tracking import Look, OneEuroFilter, Tracker
+from metric_pose_ros.detection import overlap
+from metric_pose_ros.tracking import Look, Tracker
 from test.standing import standing
 
 CAMERA = Camera(np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 480)
@@ -137,12 +139,80 @@ def test_smoothing_takes_most_of_the_trembling_and_lags_little():
         noisy = somebody()
         noisy = replace(noisy, joints3d=noisy.joints3d + random.normal(0, 0.02, noisy.joints3d.shape))
         still.append(tracker.update([noisy], frame * FRAME_S)[0].joints3d)
-    assert np.stack(still[30:]).std(axis=0).mean() < 0.6 * 0.02
+    assert np.stack(still[30:]).std(axis=0).mean() < 0.7 * 0.02
+    # From frame to frame hardly anything is left: white noise of 20 mm bends by sqrt(6) times that.
+    assert np.diff(np.stack(still[30:]), 2, axis=0).std() < 0.3 * np.sqrt(6) * 0.02
     tracker = Tracker()
     for frame in range(60):
         x = 1.5 * frame * FRAME_S
         moving.append(tracker.update([somebody(x)], frame * FRAME_S)[0].position[0] - x)
-    assert abs(moving[-1]) < 0.08
+    assert abs(moving[-1]) < 0.02
+
+
+def turning(degrees: float) -> np.ndarray:
+    """(4, 4) from the frame of a camera that has turned to its right so far, to where it began."""
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("y", degrees, degrees=True).as_matrix()
+    pose[0, 3] = 0.002 * degrees
+    return pose
+
+
+def seen_from(person: Person, pose: np.ndarray) -> Person:
+    joints = (person.joints3d - pose[:3, 3]) @ pose[:3, :3]
+    points = CAMERA.project(joints)
+    bounds = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    return replace(person, joints3d=joints, joints2d=points, box=bounds)
+
+
+def test_somebody_who_stands_still_before_a_turning_camera_has_no_velocity():
+    tracker = Tracker()
+    for frame in range(40):
+        pose = turning(frame)  # 30 degrees per second
+        (person,) = tracker.update([seen_from(somebody(0.5), pose)], frame * FRAME_S, pose=pose)
+    assert person.velocity == pytest.approx([0, 0, 0], abs=1e-3)
+    assert person.joints3d == pytest.approx(seen_from(somebody(0.5), pose).joints3d, abs=1e-3)
+    tracker = Tracker()
+    for frame in range(40):
+        (person,) = tracker.update([seen_from(somebody(0.5), turning(frame))], frame * FRAME_S)
+    assert np.linalg.norm(person.velocity) > 1.5
+
+
+def test_velocities_are_in_the_cameras_axes_though_followed_in_others():
+    tracker = Tracker()
+    for frame in range(60):
+        walking = somebody(1.2 * frame * FRAME_S - 1, 6 - 0.5 * frame * FRAME_S)
+        (person,) = tracker.update([seen_from(walking, turning(60))], frame * FRAME_S, pose=turning(60))
+    assert person.velocity == pytest.approx(turning(60)[:3, :3].T @ [1.2, 0, -0.5], abs=0.05)
+
+
+def test_the_next_box_is_where_a_turning_camera_will_see_the_body():
+    tracker = Tracker()
+    for frame in range(10):
+        tracker.update([seen_from(somebody(0.5), turning(frame))], frame * FRAME_S, pose=turning(frame))
+    there = seen_from(somebody(0.5), turning(20)).box
+    ((_, box),) = tracker.expect(10 * FRAME_S, CAMERA, turning(20))
+    assert overlap(box[None], there[None])[0, 0] > 0.7
+    ((_, box),) = tracker.expect(10 * FRAME_S, CAMERA, turning(9))
+    assert overlap(box[None], there[None])[0, 0] < 0.5
+
+
+def test_somebody_who_walks_behind_another_and_stops_there_keeps_the_id():
+    tracker = Tracker()
+    for frame in range(45):
+        ids = [person.id for person in tracker.update([somebody(0, 3.0), somebody(-1.5 + frame / 30, 5.0)], frame / 30)]
+        assert ids == ["p1", "p2"]
+    for frame in range(45, 105):  # two seconds out of sight
+        tracker.update([somebody(0, 3.0)], frame / 30)
+    assert [person.id for person in tracker.update([somebody(0, 3.0), somebody(-0.6, 5.0)], 105 / 30)] == ["p1", "p2"]
+
+
+def test_somebody_who_vanishes_in_the_open_is_forgotten_sooner():
+    tracker = Tracker()
+    for frame in range(45):
+        tracker.update([somebody(0, 3.0), somebody(2.0, 5.0)], frame / 30)
+    for frame in range(45, 75):
+        tracker.update([somebody(0, 3.0)], frame / 30)
+    assert [person.id for person in tracker.update([somebody(0, 3.0), somebody(2.0, 5.0)], 2.5)] == ["p1", "p3"]
 
 
 def test_2d_joints_stay_as_seen():
@@ -174,19 +244,3 @@ def test_the_next_box_of_somebody_who_left_the_image_is_not_empty():
     assert (box[2:] - box[:2] >= 2).all()
     assert (box >= 0).all()
     assert (box[2:] <= [640, 480]).all()
-
-
-def test_the_filter_passes_a_first_value_and_settles_on_a_constant():
-    smooth = OneEuroFilter(1.0, 0.0)
-    assert smooth(np.array([5.0, 5, 5]), FRAME_S).tolist() == [5, 5, 5]
-    for _ in range(200):
-        value = smooth(np.array([1.0, 2, 3]), FRAME_S)
-    assert value == pytest.approx([1, 2, 3], abs=1e-6)
-
-
-def test_the_filter_at_rest_is_a_low_pass_of_its_cutoff():
-    # A sine at the cutoff frequency comes out at 1 / sqrt(2) of its height (first order, sampled finely).
-    smooth = OneEuroFilter(2.0, 0.0)
-    seconds = np.arange(0, 4, 1 / 1000)
-    out = np.array([smooth(np.array([value]), 1 / 1000)[0] for value in np.sin(2 * np.pi * 2.0 * seconds)])
-    assert out[2000:].max() == pytest.approx(1 / np.sqrt(2), abs=0.01)

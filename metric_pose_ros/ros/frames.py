@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -127,3 +128,28 @@ class FrameListener:
     def _start_over(self) -> None:
         with self._changed:
             self._frames.clear()
+
+
+@dataclass(frozen=True)
+class MovingCamera:
+    """Where a camera is in a frame that stands still.
+
+    Attributes:
+        frames: that are listened to.
+        fixed: the frame that stands still.
+        camera: the camera's frame.
+        patience_s: how long to wait for a transform.
+    """
+
+    frames: FrameListener
+    fixed: str
+    camera: str
+    patience_s: float
+
+    def now(self, stamp_s: float) -> npt.NDArray | None:
+        """(4, 4) from the camera's frame, as far as it is known already."""
+        return self.frames.now(self.fixed, self.camera, stamp_s)
+
+    def at(self, stamp_s: float) -> npt.NDArray | None:
+        """(4, 4) from the camera's frame at that time."""
+        return self.frames.at(self.fixed, self.camera, stamp_s, self.patience_s)

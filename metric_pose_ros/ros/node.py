@@ -26,11 +26,11 @@ from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
 from metric_pose_ros.ros import diagnostics, parameters, stopping
 from metric_pose_ros.ros.complaints import Complaints
-from metric_pose_ros.ros.frames import FrameListener
+from metric_pose_ros.ros.frames import FrameListener, MovingCamera
 from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
 from metric_pose_ros.ros.output import PeopleOutput
 from metric_pose_ros.ros.parameters import Settings
-from metric_pose_ros.stream import StreamEstimator
+from metric_pose_ros.stream import CameraMotion, StreamEstimator
 
 JOINT_NAMES = "joint_names"
 """Read-only parameter with the names behind the joint numbers of the keypoints."""
@@ -42,7 +42,9 @@ class Stream(Protocol):
     timings: dict[str, float]
     detection_interval: int
 
-    def __call__(self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float) -> list[Person]: ...
+    def __call__(
+        self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float, motion: CameraMotion | None
+    ) -> list[Person]: ...
 
     def close(self) -> None: ...
 
@@ -175,7 +177,7 @@ class MetricPoseNode(LifecycleNode):
         self._input = CameraInput(self, self.settings, self._complaints)
         self._worker = threading.Thread(target=self._work, args=(self._input,), name="people", daemon=True)
         self._worker.start()
-        if self.settings.fixed_frame:
+        if self.settings.fixed_frame or self.settings.tracking_frame:
             self._frames.open()
         self._input.open()
         self.get_logger().info(f"active: listening to {self._input.topics}")
@@ -229,7 +231,11 @@ class MetricPoseNode(LifecycleNode):
         frame = source.frame(arrival, settings.frame_id)
         converted = time.perf_counter()
         self._stream.detection_interval = settings.detection_interval
-        people = self._stream(frame.image_bgr, frame.camera, frame.stamp_s)
+        motion = None
+        if settings.tracking_frame not in ("", frame.header.frame_id):
+            patience = settings.transform_patience
+            motion = MovingCamera(self._frames, settings.tracking_frame, frame.header.frame_id, patience)
+        people = self._stream(frame.image_bgr, frame.camera, frame.stamp_s, motion)
         estimated = time.perf_counter()
         self._output.publish(frame, people, settings)
         done = time.perf_counter()

@@ -57,6 +57,9 @@ class Settings:
         True, "Look for people even while nobody subscribes to what is published.", live=True
     )
     fixed_frame: str = _parameter("", "Frame of /people, such as the costmap's; empty takes the camera's.")
+    tracking_frame: str = _parameter(
+        "", "Frame that stands still, such as odom, in which people are followed; empty takes the camera's."
+    )
     transform_patience: float = _parameter(
         0.05,
         "Seconds to wait for the transform of an image's time before an older one is taken.",

@@ -12,6 +12,7 @@ from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
 from metric_pose_ros.ros.node import main
 from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.stream import CameraMotion
 from test.standing import standing
 
 
@@ -26,7 +27,9 @@ class PeopleInTheImage:
         self.detection_interval = settings.detection_interval
         self._seconds = float(os.environ.get("SECONDS_PER_FRAME", "0"))
 
-    def __call__(self, image_bgr: np.ndarray, camera: Camera, stamp_s: float) -> list[Person]:
+    def __call__(
+        self, image_bgr: np.ndarray, camera: Camera, stamp_s: float, motion: CameraMotion | None
+    ) -> list[Person]:
         time.sleep(self._seconds)
         count = int(image_bgr[0, 0, 0])
         if count == 255:
