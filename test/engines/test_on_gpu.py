@@ -154,8 +154,8 @@ def test_two_engines_work_on_two_threads_at_once(kind, options, fast):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the graph is made with torch")
-@pytest.mark.parametrize(("precision", "most_mm"), [("fp32", 3.0), ("fp16", 10.0)])
-def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, options, tmp_path, precision, most_mm):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])  # with TF32, which rounds as fp16 does
+def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, options, tmp_path, precision):
     from metric_pose_ros.estimator import PoseEstimator
     from metric_pose_ros.image_network import ImagePoseNetwork
     from test.training.test_gpu_graph import CAMERA, picture
@@ -172,6 +172,6 @@ def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, opt
     )
     for mine, other in zip(found, expected, strict=True):
         shift = mine.joints3d.mean(axis=0) - other.joints3d.mean(axis=0)
-        assert np.linalg.norm(mine.joints3d - other.joints3d - shift, axis=1).mean() * 1000 < most_mm
+        assert np.linalg.norm(mine.joints3d - other.joints3d - shift, axis=1).mean() * 1000 < 10
         distances = [np.linalg.norm(person.joints3d.mean(axis=0)) for person in (mine, other)]
         assert distances[0] == pytest.approx(distances[1], rel=0.01)
