@@ -1,5 +1,8 @@
 """From tar files to batches: in any order, repeatably, shared between processes, whatever is broken."""
 
+import io
+import tarfile
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +34,26 @@ def test_a_store_reads_any_sample_as_the_stream_does(tmp_path):
         assert np.array_equal(sample.image, streamed[row].image)
         assert np.array_equal(sample.joints_mm, streamed[row].joints_mm)
     assert not problems.counts
+
+
+def test_a_store_reads_entries_that_are_not_plain_files(tmp_path):
+    long = "a_key_that_is_too_long_for_a_plain_header_" * 4
+    files = {"first": sample_files(0), long: sample_files(1), "last": sample_files(2)}
+    path = write_shard(tmp_path / "train-000000.tar", files)
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(tarfile.TarInfo("link"))
+    store, problems = ShardStore([path], Problems()), Problems()
+    samples = [store.read(row, problems) for row in range(3)]
+    assert [sample.key for sample in samples] == ["first", long, "last"]
+    assert np.array_equal(samples[1].joints_mm, np.load(io.BytesIO(files[long]["npz"]))["joints_mm"])
+
+
+def test_what_is_no_tar_file_is_noted(tmp_path):
+    (tmp_path / "train-000000.tar").write_bytes(b"no tar file" * 1000)
+    whole = write_set(tmp_path / "train-000001.tar", 2)
+    problems = Problems()
+    assert len(ShardStore([tmp_path / "train-000000.tar", whole], problems)) == 2
+    assert problems.counts["broken shard"] == 1
 
 
 def test_a_store_leaves_out_what_a_cut_shard_lost(tmp_path):

@@ -16,6 +16,11 @@ import numpy.typing as npt
 from training.data.shards import Problems, Sample, decode_or_note
 
 ENDINGS = ("jpg", "npz", "json", "mask.png")
+BLOCK = 512
+EMPTY = bytes(BLOCK)
+"""Ends a tar file."""
+PLAIN = (b"0", b"\0")
+"""Types of entries that are nothing but a file."""
 
 
 class ShardStore:
@@ -71,18 +76,45 @@ def _samples_of(path: Path, problems: Problems) -> Iterator[tuple[str, dict[str,
     found: dict[str, dict[str, tuple[int, int]]] = {}
     try:
         length = path.stat().st_size
-        with tarfile.open(path, "r:") as archive:
-            for entry in archive:
-                folder, _, name = entry.name.rpartition("/")
-                stem, _, ending = name.partition(".")
-                if not entry.isfile():
-                    continue
-                if entry.offset_data + entry.size > length:
-                    problems.note("broken shard", f"{path} ends in the middle of {entry.name}")
-                    break
-                found.setdefault(f"{folder}/{stem}" if folder else stem, {})[ending] = (entry.offset_data, entry.size)
+        for name, offset, size in _entries(path):
+            if offset + size > length:
+                problems.note("broken shard", f"{path} ends in the middle of {name}")
+                break
+            folder, _, file = name.rpartition("/")
+            stem, _, ending = file.partition(".")
+            found.setdefault(f"{folder}/{stem}" if folder else stem, {})[ending] = (offset, size)
     except FileNotFoundError:
         problems.note("missing shard", str(path))
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, ValueError, tarfile.TarError) as error:
         problems.note("broken shard", f"{path}: {error}")
     yield from found.items()
+
+
+def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of each file of a tar file.
+
+    Plain headers are read here, several times as fast as tarfile does: data sets have millions of them. From the first
+    one that is not plain, such as that of a long name, tarfile goes on.
+
+    Raises:
+        ValueError: if something is no header.
+        tarfile.TarError: likewise.
+    """
+    start = 0
+    with path.open("rb", buffering=0) as file:
+        while len(header := file.read(BLOCK)) == BLOCK and header != EMPTY:
+            if header[156:157] not in PLAIN or header[124] & 0x80 or header[257:262] != b"ustar":
+                break
+            size = int(header[124:136].rstrip(b"\0 ") or b"0", 8)
+            prefix, name = (part.split(b"\0", 1)[0].decode() for part in (header[345:500], header[:100]))
+            yield f"{prefix}/{name}" if prefix else name, start + BLOCK, size
+            start += BLOCK + -(-size // BLOCK) * BLOCK
+            file.seek(start)
+        else:
+            return
+    with path.open("rb") as rest:
+        rest.seek(start)
+        with tarfile.open(fileobj=rest, mode="r:") as archive:
+            for entry in archive:
+                if entry.isfile():
+                    yield entry.name, entry.offset_data, entry.size
