@@ -5,8 +5,8 @@
 
 Parts: accuracy (the demo's clip against four calibrated views), detectors (2 to 10 m), speed (1280x720, one person),
 ros (the same through the node with a 30 Hz camera), mediapipe (side by side in one run; makes .venv-mediapipe), heads
-(what each head costs on top of its backbone, in torch). A part that cannot run is named with the
-reason. The files keep the parts that were measured before.
+(what each head costs on top of its backbone, in torch), tracking (simulated people who cross and hide each other). A
+part that cannot run is named with the reason. The files keep the parts that were measured before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import onnxruntime
 
 from metric_pose_ros.demo.clip import ClipUnavailableError
 from metric_pose_ros.models import ModelFile
-from test.benchmarks import accuracy, detectors, side_by_side, speed
+from test.benchmarks import accuracy, detectors, side_by_side, speed, tracking
 from test.benchmarks.mediapipe_side import UnavailableError
 from test.benchmarks.report import markdown
 
@@ -50,6 +50,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ros": _ros,
     "mediapipe": side_by_side.measure,
     "heads": _heads,
+    "tracking": tracking.measure,
 }
 
 

@@ -14,6 +14,7 @@ def markdown(results: dict[str, Any]) -> str:
         "speed": ("Speed in one process, 1280x720, one person", _speed),
         "ros": ("Through ROS 2, camera at 30 Hz, 1280x720, one person", _ros),
         "mediapipe": ("Beside MediaPipe Pose heavy", _mediapipe),
+        "tracking": ("Ids, jitter and lag: simulated people who cross and hide each other", _tracking),
         "heads": ("What heads cost on top of a backbone", _heads),
     }
     lines = ["# Benchmark results"]
@@ -130,6 +131,21 @@ def _heads(result: dict[str, Any]) -> list[str]:
         f"on {result['device']}; medians, backbone and head taking turns."
     )
     return [*_table(header, rows), "", note]
+
+
+def _tracking(result: dict[str, Any]) -> list[str]:
+    ids = result["ids"]
+    header = ["scene", *next(iter(ids.values()))]
+    joints = result["smoothing"]
+    measures = list(next(iter(joints.values())))
+    return [
+        *_table(header, [[scene, *row.values()] for scene, row in ids.items()]),
+        "",
+        *_table(["joint", *measures], [[joint, *row.values()] for joint, row in joints.items()]),
+        "",
+        f"Tracker {result['tracker ms per frame']} ms per frame; "
+        f"{result['crops per frame and person']} crops per frame and person.",
+    ]
 
 
 def _pair(spread: dict[str, float]) -> str:
