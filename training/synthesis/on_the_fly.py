@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -51,6 +52,7 @@ class OnTheFly:
         renderer: Renderer = CpuRenderer(materials) if on_cpu else TorchRenderer(materials, device)
         self._maker = SceneMaker(BankCast(bank, device), renderer, wardrobe, bank.assets, bank.split, device)
         self._batch, self._at_once, self._space = batch, at_once, space
+        self._device = torch.device(device)
         self._seeds = [seed, SPLITS.index(bank.split), rank]
 
     def __iter__(self) -> Iterator[Batch]:
@@ -68,6 +70,10 @@ class OnTheFly:
 
     def shots(self, number: int) -> Shots:
         """One batch with all its labels."""
+        with exact_products(self._device):
+            return self._shots(number)
+
+    def _shots(self, number: int) -> Shots:
         rng = np.random.default_rng([*self._seeds, number])
         parts: list[Shots] = []
         missing = self._batch
@@ -76,6 +82,19 @@ class OnTheFly:
             parts.append(part)
             missing -= len(part)
         return Shots.join(parts, self._batch)
+
+
+@contextmanager
+def exact_products(device: torch.device) -> Iterator[None]:
+    """Products of matrices in full float32, whatever training has set: TF32 and bfloat16 would move joints by
+    millimetres and pixels by pixels."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def to_batch(shots: Shots, space: JointSpace | None = None) -> Batch:

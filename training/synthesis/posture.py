@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from training.synthesis.rig import NECK, Rig
+from training.synthesis.rig import NECK, Rig, Z, turn
 
 _LIMBS = (
     "upperarm01", "lowerarm01", "wrist", "finger3-1", "upperleg01", "lowerleg01", "foot", "toe2-1",
@@ -172,7 +172,7 @@ def _stand_flat(rig: Rig, rotations: np.ndarray, steepest: float) -> None:
         shin = rotations[0] @ leg[0] @ leg[1]
         toes = shin @ np.array([0, -1.0, 0])
         heading = np.arctan2(toes[0], -toes[1])
-        flat = Rotation.from_rotvec([0, 0, heading]).as_matrix()
+        flat = turn(Z, np.rad2deg(heading))
         bend = Rotation.from_matrix(shin.T @ flat).as_rotvec()
         size = float(np.linalg.norm(bend))
         most = np.deg2rad(steepest)
@@ -183,8 +183,7 @@ def _stand_flat(rig: Rig, rotations: np.ndarray, steepest: float) -> None:
 
 def _turn(axis: np.ndarray, angle: float) -> np.ndarray:
     """(3, 3) rotation about an axis of any length by an angle, rad."""
-    length = float(np.linalg.norm(axis))
-    return Rotation.from_rotvec(np.asarray(axis) / max(length, 1e-9) * angle).as_matrix()
+    return turn(axis, np.rad2deg(angle)) if np.linalg.norm(axis) > 1e-9 else np.eye(3)
 
 
 def sit_on_the_floor(rig: Rig, rotations: np.ndarray) -> None:

@@ -72,9 +72,9 @@ def rasterize(keys: Tensor, plane: Tensor, points: Tensor, faces: Tensor, drawn:
     grid = -(-len(faces) // _THREADS), len(plane)
     block = _THREADS, 1
     arrays = [_as_array(tensor) for tensor in (keys, plane, points.contiguous(), faces, drawn)]
-    stream: Any = 0
-    if keys.is_cuda:
-        stream = cuda.external_stream(torch.cuda.current_stream(keys.device).cuda_stream)
+    stream: Any = torch.cuda.current_stream(keys.device).cuda_stream if keys.is_cuda else 0
+    if stream:
+        stream = cuda.external_stream(stream)
     _raise_keys[grid, block, stream](*arrays, first)
 
 

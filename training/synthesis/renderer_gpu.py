@@ -149,7 +149,7 @@ class TorchRenderer:
             looks.hair[person], self._fabrics, self._folds, self._edges, self._landmarks,
         )  # fmt: skip
         transform = to_shadow[person]
-        place = (transform[..., :3] @ position[..., None])[..., 0] + transform[..., 3]
+        place = (transform[..., :3] * position[:, None]).sum(2) + transform[..., 3]
         light = Lit(
             lights.harmonics[crop], lights.ambient[crop], lights.sun[crop], lights.sun_colour[crop],
             1 - shadow_share(maps, person, place, 1.2, 1, 0.02),

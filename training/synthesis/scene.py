@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from metric_pose_ros.skeleton import BODY_30
 from training.synthesis.appearance import Wardrobe, sample_looks
@@ -243,7 +242,7 @@ class SceneMaker:
         """The drawn crops as cameras take them, with labels; crops that show too little are left out."""
         views = scenes.views
         inside = views.inside_image()
-        fine = functional.interpolate(inside[:, None].float(), scale_factor=SUPERSAMPLING)[:, 0] > 0.5
+        fine = inside.repeat_interleave(SUPERSAMPLING, 1).repeat_interleave(SUPERSAMPLING, 2)
         mine = (planes.owner == PERSON) & fine
         area = mine.sum((1, 2))
         good = (planes.whole >= SMALLEST_AREA) & (area >= SMALLEST_SHARE * planes.whole)
@@ -251,9 +250,8 @@ class SceneMaker:
         count = len(scenes)
         settings = sample_settings(rng, views.focal.cpu().numpy()).to(self._device)
         patches = sample_patches(rng, count, len(self._fabrics)).to(self._device)
-        colours = functional.avg_pool2d((planes.colours * fine[..., None]).permute(0, 3, 1, 2), SUPERSAMPLING)
         person = mine[:, ::SUPERSAMPLING, ::SUPERSAMPLING]
-        exposed = expose(colours.permute(0, 2, 3, 1), person, settings)
+        exposed = expose(_shrunk(planes.colours) * inside[..., None], person, settings)
         exposed, hidden = hide_behind(exposed, patches, self._fabrics)
         pictures = degrade(exposed.permute(0, 3, 1, 2).contiguous(), settings, generator) * inside[:, None]
         joints = views.see(figures.joints)
@@ -305,6 +303,15 @@ class SceneMaker:
                 near |= mine[crop, v, u] & (depth > joints[..., 2] - self._depth_inside)
         seen = near & ~hidden[crop, y, x]
         return (in_crop * (1 + seen.to(torch.uint8))).to(torch.uint8)
+
+
+def _shrunk(colours: Tensor) -> Tensor:
+    """(N, S, S, 3) means of the rendered pixels (N, R, R, 3) of each crop pixel."""
+    steps = [(down, right) for down in range(SUPERSAMPLING) for right in range(SUPERSAMPLING)]
+    total = colours[:, ::SUPERSAMPLING, ::SUPERSAMPLING].clone()
+    for down, right in steps[1:]:
+        total += colours[:, down::SUPERSAMPLING, right::SUPERSAMPLING]
+    return total / len(steps)
 
 
 @dataclass(frozen=True)

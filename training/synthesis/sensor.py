@@ -106,9 +106,9 @@ def degrade(pictures: Tensor, settings: Settings, generator: torch.Generator) ->
     few = (side * settings.scale.clamp(max=1)).long().clamp(min=FEWEST_PIXELS)
     share = few / side
     x = pictures.clone()
-    coarse, blurred = _where(few < side), _where(settings.blur > 0)
-    x[coarse] = resample(x[coarse], shrink_matrices(few[coarse], side))
-    x[blurred] = resample(x[blurred], blur_matrices((settings.blur * share)[blurred], side))
+    coarse, softened = _where(few < side), _where((few < side) | (settings.blur > 0))
+    blur = blur_matrices((settings.blur * share)[softened], side)
+    x[softened] = resample(x[softened], blur @ shrink_matrices(few[softened], side))
     moved = _where(settings.motion.abs().sum(1) > 0)
     x[moved] = _smear(x[moved], (settings.motion * share[:, None])[moved])
 

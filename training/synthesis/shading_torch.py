@@ -37,7 +37,7 @@ def irradiance(harmonics: Tensor, normals: Tensor) -> Tensor:
         ],
         1,
     )  # fmt: skip
-    return (basis[:, None] @ harmonics)[:, 0].clamp(min=0)
+    return (basis[..., None] * harmonics).sum(1).clamp(min=0)
 
 
 def shadow_share(maps: Tensor, number: Tensor, places: Tensor, spread: float, taps: int, bias: float) -> Tensor:

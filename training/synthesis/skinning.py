@@ -79,7 +79,7 @@ class Skinner:
         transforms = torch.cat([skin.flatten(2), shift], 2)  # (N, bones, 12)
         blended = anatomy.skinning @ transforms
         at_rest = anatomy.template + torch.tensordot(bodies.coefficients, anatomy.blendshapes, 1)
-        turned = (blended[..., :9].unflatten(-1, (3, 3)) @ at_rest[..., None])[..., 0]
+        turned = (blended[..., :9].unflatten(-1, (3, 3)) * at_rest[:, :, None]).sum(-1)
         vertices = turned + blended[..., 9:]
         return vertices, anatomy.mixture @ places + anatomy.regression @ vertices
 

@@ -52,12 +52,12 @@ def shade_boxes(scenes: Scenes, crop: Tensor, box: Tensor, side: Tensor, places:
         crop, box, side: (P,) what each pixel sees; places: (P, 3) where, world; fabrics: (K, T, T, 3).
     """
     boxes, lights = scenes.boxes, scenes.lights
-    turn = heading_matrices(boxes.heading[box])
-    local = (turn.transpose(1, 2) @ (places - boxes.centre[box])[..., None])[..., 0]
+    turn = heading_matrices(boxes.heading)[box]
+    local = (turn * (places - boxes.centre[box])[..., None]).sum(1)
     origin, along, down, normals = _side_frames(places.device)
     from_corner = local - origin[side] * boxes.size[box]
     u, v = (from_corner * along[side]).sum(1), (from_corner * down[side]).sum(1)
-    normal = (turn @ normals[side][..., None])[..., 0]
+    normal = (turn * normals[side][:, None]).sum(2)
     facing = (normal * lights.sun[crop]).sum(1, keepdim=True).clamp(min=0)
     diffuse = irradiance(lights.harmonics[crop], normal) * lights.ambient[crop][:, None] / math.pi
     look = boxes.look[box]

@@ -71,6 +71,18 @@ def test_a_benchmark_counts_what_it_rendered_and_needs_the_device_it_is_asked_fo
             measure(bank, "cuda", 2, batch=2, at_once=2, seed=0, sheet=None)
 
 
+def test_a_batch_is_as_exact_while_training_uses_short_floats(stream, shots):
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            again = stream.shots(2)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert torch.equal(again.joints_mm, shots.joints_mm)
+    assert torch.equal(again.pictures, shots.pictures)
+
+
 def test_empty_batches_are_refused(bank):
     with pytest.raises(ValueError, match="batches of 0 crops"):
         OnTheFly(bank, "cpu", batch=0)
