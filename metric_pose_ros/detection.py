@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +31,37 @@ class Detector(Protocol):
     """Anything that finds people. Scores are 0..1, boxes xyxy px inside the image, one per person."""
 
     def __call__(self, image_bgr: Image) -> list[Detection]: ...
+
+
+class OutsideDetections:
+    """Hands detections from elsewhere, each made of one image of a video, from one thread to another.
+
+    Attributes:
+        received: how often detections came.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._newest: tuple[float, list[Detection]] | None = None
+        self._lock = threading.Lock()
+
+    def put(self, stamp_s: float, detections: list[Detection]) -> None:
+        """Brings the detections of the image of that time, in place of older ones that nobody took."""
+        with self._lock:
+            self.received += 1
+            self._newest = stamp_s, detections
+
+    def take(self) -> tuple[float, list[Detection]] | None:
+        """The newest, once."""
+        with self._lock:
+            newest, self._newest = self._newest, None
+            return newest
+
+
+def inside(detections: list[Detection], width: int, height: int) -> list[Detection]:
+    """Detections clipped to an image of that many px; without those of less than two px in it."""
+    clipped = [replace(each, box=np.clip(each.box, 0, [width, height, width, height])) for each in detections]
+    return [each for each in clipped if (each.box[2:] - each.box[:2] >= 2).all()]
 
 
 def open_detector(name_or_path: str, threads: int = 2) -> Detector:

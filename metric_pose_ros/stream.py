@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from metric_pose_ros.detection import Combined, Detector, overlap
+from metric_pose_ros.detection import Combined, Detector, OutsideDetections, inside, overlap
 from metric_pose_ros.estimator import PoseEstimator, check_image
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Detection, Person
@@ -28,6 +29,10 @@ _NEAR = 0.3
 """Overlap from which a detection may be of the same person at all."""
 _DOUBTFUL = 2
 """Detections in a row without agreement after which a track's box gives way to one that is merely near."""
+_REMEMBERED = 60
+"""Frames for which it is remembered where people were expected, for detections that come later."""
+_SAME_TIME_S = 0.15
+"""Detections whose image is further from any that was looked at are about something else."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
 
@@ -85,6 +90,8 @@ class StreamEstimator:
             waits for it. What it finds comes in a few frames later, and depends on timing; without it, equal frames
             give equal people.
         tracker: names and smooths people.
+        outside: where detections come from instead of the estimator's detector, which is not needed then. They may come
+            later than their image: they are compared with where people were expected in it.
 
     Attributes:
         detection_interval: as above; may be changed between frames.
@@ -98,6 +105,7 @@ class StreamEstimator:
         detection_interval: int = 8,
         background_detection: bool = False,
         tracker: Tracker | None = None,
+        outside: OutsideDetections | None = None,
     ) -> None:
         if detection_interval < 1:
             raise ValueError(f"detection_interval is {detection_interval}, expected at least 1")
@@ -108,7 +116,9 @@ class StreamEstimator:
         self._since_detection = detection_interval
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
         self._pending: _Pending | None = None
-        self._turns = _turns(estimator.detector)
+        self._turns = _turns(estimator.detector) if outside is None else iter(())
+        self.outside = outside
+        self._expected: deque[tuple[float, list[tuple[Track, Floats]]]] = deque(maxlen=_REMEMBERED)
         self._stamp_s = -np.inf
         self._pose: Floats | None = None
 
@@ -133,8 +143,12 @@ class StreamEstimator:
         start = time.perf_counter()
         if stamp_s <= self._stamp_s:
             self._pending = None
+            self._expected.clear()
         expected = self.tracker.expect(stamp_s, camera, self._moved(motion.now(stamp_s) if motion else None))
-        found = self._detections(image_bgr, expected)
+        if self.outside is None:
+            found = self._detections(image_bgr, expected)
+        else:
+            found = self._from_outside(self.outside, stamp_s, camera, expected)
         detected = time.perf_counter()
         # Without those that the detector has just given up; where a track has gone astray, the detector is believed.
         looks = [found.corrections.get(id(track), Look(box, track.person.score, track)) for track, box in expected]
@@ -177,6 +191,20 @@ class StreamEstimator:
             self._since_detection = 0
             self._pending = _Pending(self._worker.submit(next(self._turns), image.copy()), expected)
         return found
+
+    def _from_outside(
+        self, outside: OutsideDetections, stamp_s: float, camera: Camera, expected: list[tuple[Track, Floats]]
+    ) -> _Found:
+        """What came from elsewhere, beside what was expected in the image that it is about."""
+        self._expected.append((stamp_s, expected))
+        came = outside.take()
+        if came is None:
+            return _Found([], {})
+        # Not every image is looked at, so the one nearest in time stands for it.
+        when, then = min(self._expected, key=lambda remembered: abs(remembered[0] - came[0]))
+        if abs(when - came[0]) > _SAME_TIME_S:
+            return _Found([], {})
+        return self._compare(inside(came[1], camera.width, camera.height), then)
 
     def _moved(self, pose: Floats | None) -> Floats | None:
         """The camera's pose, or the one before if it is not known for a moment."""

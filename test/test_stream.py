@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metric_pose_ros import Camera, Detection, PoseEstimator
-from metric_pose_ros.detection import Combined
+from metric_pose_ros.detection import Combined, OutsideDetections
 from metric_pose_ros.pose_network import PoseBatch
 from metric_pose_ros.stream import StreamEstimator
 from test.fake_models import STANDING_MM, save_pose_model
@@ -197,6 +197,80 @@ def test_the_detector_looks_at_every_second_frame_while_somebody_is_lost(pose_mo
         stream(IMAGE if frame == 0 else image_with(OTHER), CAMERA, frame * FRAME_S)
         looks.append(detector.looks)
     assert looks == [1, 1, 2, 2, 3, 3]
+
+
+def outside_stream(pose_model) -> tuple[StreamEstimator, OutsideDetections]:
+    outside = OutsideDetections()
+    return stream_with(pose_model, None, outside=outside), outside
+
+
+def test_detections_from_outside_begin_tracks_which_lead_on(pose_model):
+    stream, outside = outside_stream(pose_model)
+    assert stream(IMAGE, CAMERA, 0.0) == []
+    outside.put(0.0, [Detection(BOX, 0.8)])
+    for frame in range(1, 20):
+        (person,) = stream(IMAGE, CAMERA, frame * FRAME_S)
+        assert person.id == "p1"
+
+
+def test_late_detections_are_compared_with_where_people_were_in_their_image(pose_model):
+    stream, outside = outside_stream(pose_model)
+    boxes = [BOX + np.array([12 * frame - 400, 0, 12 * frame - 400, 0]) for frame in range(60)]
+    seen = []
+    for frame in range(60):
+        if frame >= 8:  # of eight frames ago, where the person was a third of their width further left
+            outside.put((frame - 8) * FRAME_S, [Detection(boxes[frame - 8], 0.8)])
+        seen.append([person.id for person in stream(image_with(boxes[frame]), CAMERA, frame * FRAME_S)])
+    assert seen[:8] == [[]] * 8
+    assert seen[8:] == [["p1"]] * 52
+    assert len(stream.tracker.tracks) == 1
+
+
+def test_detections_of_another_time_are_left_alone(pose_model):
+    stream, outside = outside_stream(pose_model)
+    outside.put(100.0, [Detection(BOX, 0.8)])
+    assert stream(IMAGE, CAMERA, 0.0) == []
+
+
+def test_detections_outside_the_image_are_left_alone(pose_model):
+    stream, outside = outside_stream(pose_model)
+    outside.put(0.0, [Detection(BOX + 5000, 0.8), Detection(BOX * np.array([1, 1, 1, 9]), 0.8)])
+    (person,) = stream(IMAGE, CAMERA, 0.0)
+    assert person.box[3] == 720
+
+
+def test_when_time_starts_over_people_are_new_and_nobody_is_missed(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX), detection_interval=100)
+    for frame in range(5):
+        stream(IMAGE, CAMERA, 50 + frame * FRAME_S)
+    for frame in range(5):
+        (person,) = stream(IMAGE, CAMERA, frame * FRAME_S)
+        assert person.id == "p2"
+        assert np.linalg.norm(person.velocity) < 0.5
+
+
+def test_a_pose_of_the_camera_takes_over_from_none_and_stays_when_it_fails(pose_model):
+    class Motion:
+        pose = None
+
+        def now(self, stamp_s):
+            return self.pose
+
+        at = now
+
+    stream, motion = stream_with(pose_model, Recorder(BOX), detection_interval=1), Motion()
+    (person,) = stream(IMAGE, CAMERA, 0.0, motion)
+    assert person.id == "p1"
+    motion.pose = np.eye(4)
+    motion.pose[:3, 3] = [5.0, 0, 0]
+    (person,) = stream(IMAGE, CAMERA, FRAME_S, motion)
+    assert person.id == "p2"
+    there = stream.tracker.tracks[0].position_at(FRAME_S)
+    assert there[0] == pytest.approx(person.position[0] + 5.0)
+    motion.pose = None
+    (person,) = stream(IMAGE, CAMERA, 2 * FRAME_S, motion)
+    assert person.id == "p2"
+    assert stream.tracker.tracks[0].position_at(2 * FRAME_S)[0] == pytest.approx(there[0], abs=0.02)
 
 
 def test_equal_frames_give_equal_people(pose_model):

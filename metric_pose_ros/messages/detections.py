@@ -60,18 +60,15 @@ def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_
     return types.make("vision_msgs/msg/Detection3DArray", header=header, detections=detections)
 
 
-def to_detections(message: Any, accepted: Sequence[str], width: int, height: int) -> list[Detection]:
+def to_detections(message: Any, accepted: Sequence[str]) -> list[Detection]:
     """The boxes of a Detection2DArray that show people.
 
     Args:
         message: vision_msgs/Detection2DArray of rclpy or rosbags.
         accepted: class ids that are people; none accepts everything.
-        width: of the image, px.
-        height: of the image, px.
 
     Returns:
-        Each with the best score of an accepted class, clipped to the image; boxes without two pixels in it are left
-        out. A rotated box is taken with its upright bounds.
+        Each with the best score of an accepted class. A rotated box is taken with its upright bounds.
 
     Raises:
         ValueError: if a box or a score is not finite.
@@ -88,9 +85,7 @@ def to_detections(message: Any, accepted: Sequence[str], width: int, height: int
         turn = np.abs([[np.cos(theta), np.sin(theta)], [np.sin(theta), np.cos(theta)]])
         half = turn @ numbers[3:5] / 2
         box = np.concatenate([numbers[:2] - half, numbers[:2] + half])
-        box = np.clip(box, 0, [width, height, width, height])
-        if (box[2:] - box[:2] >= 2).all():
-            found.append(Detection(box, float(np.clip(max(scores, default=1.0), 0, 1))))
+        found.append(Detection(box, float(np.clip(max(scores, default=1.0), 0, 1))))
     return found
 
 

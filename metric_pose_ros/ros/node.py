@@ -21,11 +21,13 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
+from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
 from metric_pose_ros.ros import diagnostics, parameters, stopping
 from metric_pose_ros.ros.complaints import Complaints
+from metric_pose_ros.ros.detections import DetectionInput
 from metric_pose_ros.ros.frames import FrameListener, MovingCamera
 from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
 from metric_pose_ros.ros.output import PeopleOutput
@@ -41,6 +43,7 @@ class Stream(Protocol):
 
     timings: dict[str, float]
     detection_interval: int
+    outside: OutsideDetections | None
 
     def __call__(
         self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float, motion: CameraMotion | None
@@ -58,18 +61,19 @@ def open_stream(settings: Settings) -> StreamEstimator:
     """
     # Two networks at work on the same core make each other wait at every layer, so a detector in the background gets a
     # thread of its own and the pose network the others.
-    beside = settings.background_detection
+    beside = settings.background_detection and not settings.detections_topic
     estimator = PoseEstimator(
         model=settings.model,
         skeleton=settings.skeleton,
         engine=settings.engine,
-        detector=settings.detector,
+        detector=None if settings.detections_topic else settings.detector,
         threads=max(settings.threads - 1, 1) if beside else settings.threads,
         mirror=settings.mirror,
         most_people=settings.most_people,
         detector_threads=1 if beside else None,
     )
-    return StreamEstimator(estimator, settings.detection_interval, beside)
+    outside = OutsideDetections() if settings.detections_topic else None
+    return StreamEstimator(estimator, settings.detection_interval, beside, outside=outside)
 
 
 class MetricPoseNode(LifecycleNode):
@@ -94,6 +98,7 @@ class MetricPoseNode(LifecycleNode):
         self._input: CameraInput | None = None
         self._output: PeopleOutput | None = None
         self._frames = FrameListener(self, self._complaints)
+        self._detections: DetectionInput | None = None
         self._enabled = True
         self._worker: threading.Thread | None = None
         self._state = "unconfigured"
@@ -122,7 +127,9 @@ class MetricPoseNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model; fails with the reason in the log if that cannot be done."""
         settings = self.settings = parameters.read(self)
-        self.get_logger().info(f"loading {settings.model} with detector {settings.detector}")
+        self.get_logger().info(
+            f"loading {settings.model} with detector {settings.detections_topic or settings.detector}"
+        )
         try:
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
@@ -179,6 +186,9 @@ class MetricPoseNode(LifecycleNode):
         self._worker.start()
         if self.settings.fixed_frame or self.settings.tracking_frame:
             self._frames.open()
+        if self._stream is not None and self._stream.outside is not None:
+            self._detections = DetectionInput(self, self.settings, self._stream.outside, self._complaints)
+            self._detections.open()
         self._input.open()
         self.get_logger().info(f"active: listening to {self._input.topics}")
 
@@ -189,6 +199,9 @@ class MetricPoseNode(LifecycleNode):
         self._input.close()
         self._worker.join()
         self._frames.close()
+        if self._detections is not None:
+            self._detections.close()
+            self._detections = None
         self._received += self._input.arrivals.received
         self._dropped += self._input.arrivals.dropped
         self._input = self._worker = None
@@ -231,6 +244,8 @@ class MetricPoseNode(LifecycleNode):
         frame = source.frame(arrival, settings.frame_id)
         converted = time.perf_counter()
         self._stream.detection_interval = settings.detection_interval
+        if self._detections is not None:
+            self._detections.ask()
         motion = None
         if settings.tracking_frame not in ("", frame.header.frame_id):
             patience = settings.transform_patience

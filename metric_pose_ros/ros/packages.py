@@ -11,6 +11,7 @@ NEEDED = {
     "publish_people": "people_msgs",
     "publish_detections": "vision_msgs",
     "publish_humans": "hri_msgs",
+    "detections_topic": "vision_msgs",
 }
 """Message packages by the parameter that asks for them."""
 

@@ -26,6 +26,10 @@ class Settings:
     )
     build_only: bool = _parameter(False, "Build the engines that are missing for this GPU, then end.")
     detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
+    detections_topic: str = _parameter(
+        "", "Topic of 2D detections to take instead of the detector's; needs vision_msgs."
+    )
+    detections_class: str = _parameter("person", "Class of people among them; empty takes every class.")
     detection_interval: int = _parameter(
         8, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
     )
