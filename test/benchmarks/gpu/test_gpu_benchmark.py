@@ -11,7 +11,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from metric_pose_ros.engines.building import Progress, build_engine
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.engines.profiles import profiles_for
+from metric_pose_ros.models import find_model
 from test.benchmarks.gpu import __main__ as bench
 from test.benchmarks.gpu import parts
 from test.benchmarks.gpu.cases import cases
@@ -155,3 +157,23 @@ def test_one_part_that_fails_leaves_the_others(monkeypatch, capsys, tmp_path):
     assert bench.main(["latency", "precision", "--out", str(tmp_path)]) == 1
     assert "fp16 within 1 mm of fp32 | yes" in (tmp_path / "results.md").read_text()
     assert "out of memory" in (tmp_path / "results.json").read_text()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the graph is made with torch")
+def test_latency_and_precision_run_with_any_engine_in_tensorrts_place(monkeypatch, tmp_path):
+    class Cpu(OnnxRuntimeEngine):
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(parts, "open_tensorrt", lambda model, folder: Cpu(model.path, 1))
+    monkeypatch.setattr(parts, "find_model", lambda name: find_model("fast"))
+    monkeypatch.setattr(parts, "PEOPLE", (1, 2))
+    monkeypatch.setattr(parts, "timed", lambda work: {"people": len(work())})
+    assert parts.latency([], tmp_path, {}) == {
+        size: {"1": {"people": 1}, "2": {"people": 2}} for size in ("1280x720", "1920x1080")
+    }
+    few = {"crops": np.full((1, 3, 256, 256), 0.5, np.float32), "intrinsics": np.eye(3, dtype=np.float32)[None] * 300}
+    np.savez(tmp_path / "crops.npz", **few)
+    (found,) = parts.precision([case for case in cases() if case.name != "heavy"], tmp_path, {}).values()
+    assert 0 <= found["relative_mm"] < 20
+    assert 0 <= found["distance"] < 0.05
