@@ -22,7 +22,7 @@ def bank(body):
 
 @pytest.fixture(scope="module")
 def stream(bank):
-    return OnTheFly(bank, "cpu", batch=6, seed=1, at_once=4)
+    return OnTheFly(bank, "cpu", batch=4, seed=1, at_once=3)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def shots(stream):
 
 def test_a_batch_has_crops_and_truth_that_projects(shots):
     batch = to_batch(shots)
-    assert batch.crops.shape == (6, 3, 256, 256)
+    assert batch.crops.shape == (4, 3, 256, 256)
     assert 0 <= batch.crops.min() < 0.1 < batch.crops.max() <= 1
     target = batch.target
-    assert target.joints_mm.shape == (6, 30, 3)
+    assert target.joints_mm.shape == (4, 30, 3)
     projected = torch.einsum("nij,nkj->nki", target.intrinsics, target.joints_mm)
     in_front = target.joints_mm[..., 2] > 100
     error = (projected[..., :2] / projected[..., 2:] - target.joints_px).abs().amax(-1)
@@ -55,7 +55,7 @@ def test_a_batch_depends_on_its_number_only(stream, shots):
 def test_another_models_joints_go_where_it_has_them(shots):
     space = JointSpace((BODY_30, H36M_17))
     target = to_batch(shots, space).target
-    assert target.joints_mm.shape == (6, 47, 3)
+    assert target.joints_mm.shape == (4, 47, 3)
     assert torch.equal(target.joints_mm[:, :30], shots.joints_mm)
     assert target.known_3d[:, :30].all()
     assert not target.known_3d[:, 30:].any()
@@ -91,6 +91,6 @@ def test_empty_batches_are_refused(bank):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_renders_batches_with_the_truth_of_the_cpu(bank, shots):
-    theirs = OnTheFly(bank, "cuda", batch=6, seed=1, at_once=4).shots(2)
+    theirs = OnTheFly(bank, "cuda", batch=4, seed=1, at_once=3).shots(2)
     assert theirs.joints_mm.cpu().numpy() == pytest.approx(shots.joints_mm.numpy(), abs=1.0)
     assert np.mean(np.abs(theirs.pictures.cpu().numpy() - shots.pictures.numpy())) < 0.05

@@ -58,9 +58,9 @@ def test_compression_agrees_with_a_jpeg_encoder(quality):
 
 def test_an_edge_stays_where_it_is_at_any_resolution():
     rng = np.random.default_rng(0)
-    picture = torch.full((80, 3, 256, 256), 0.2)
+    picture = torch.full((24, 3, 256, 256), 0.2)
     picture[..., 100:] = 0.8
-    settings = sample_settings(rng, np.geomspace(100, 8000, 80))
+    settings = sample_settings(rng, np.geomspace(100, 8000, 24))
     rows = degrade(picture, settings, torch.Generator().manual_seed(0)).mean((1, 2)).numpy()
     middle = (rows[:, :60].mean(1) + rows[:, 150:].mean(1)) / 2
     places = np.argmax(rows > middle[:, None], 1)
