@@ -39,7 +39,7 @@ def config(tmp_path_factory):
             "neck": {"width": 32, "blocks": 1},
             "head": {"name": "metrabs", "absolute_after": 0.5, "weak_until": 0.0},
             "skeletons": ["body_30"],
-            "crop_side": 128,
+            "crop_side": 64,
         },
         "data": {"train": [{"shards": str(folder)}], "cache": str(folder / "cache"), "copies": 2},
         "fit": {
@@ -62,9 +62,9 @@ def test_cached_rows_have_their_labels_and_mirrored_copies(config):
     cache = FeatureCache(features.Path(config["data"]["cache"]), "train", TAPS)
     assert len(cache) == 48
     maps = cache.maps(np.array([5, 40, 41]))
-    assert {tap: tuple(m.shape) for tap, m in maps.items()} == {"p16": (3, 48, 8, 8), "r8": (3, 288, 4, 4)}
+    assert {tap: tuple(m.shape) for tap, m in maps.items()} == {"p16": (3, 48, 4, 4), "r8": (3, 288, 2, 2)}
     plain, mirrored = cache.labels["joints_px"][40], cache.labels["joints_px"][41]
-    assert mirrored[BODY_30.mirror][:, 0] == pytest.approx(127 - plain[:, 0], abs=1e-3)
+    assert mirrored[BODY_30.mirror][:, 0] == pytest.approx(63 - plain[:, 0], abs=1e-3)
     assert cache.facts[40]["key"] == cache.facts[41]["key"] == "000020"
     target = cache.target(np.array([40, 41]))
     assert target.known_3d.all()
@@ -76,7 +76,7 @@ def test_cached_maps_are_those_of_the_backbone_in_torch(config):
     backbone = build_backbone(config["model"]["backbone"]).eval()
     folder = features.Path(config["data"]["train"][0]["shards"])
     sample = next(features.read_samples([folder / "validation-000000.tar"], features.Problems()))
-    crop = features.straight_crop(sample, 128).image
+    crop = features.straight_crop(sample, 64).image
     with torch.no_grad():
         expected = backbone(torch.from_numpy(crop.transpose(2, 0, 1)[None].copy()).float() / 255)
     cached = FeatureCache(folder / "cache", "validation", TAPS).maps(np.array([0]))
@@ -87,7 +87,7 @@ def test_cached_maps_are_those_of_the_backbone_in_torch(config):
 def test_a_head_learns_from_cached_maps(config, tmp_path):
     assert run_fit(config, tmp_path / "run") == 0
     rows = curve(tmp_path / "run")
-    assert rows[-1]["loss_relative"] < 0.97 * rows[0]["loss_relative"]
+    assert rows[-1]["loss_relative"] < 0.985 * rows[0]["loss_relative"]
     assert rows[-1]["loss_projection"] < 0.8 * rows[0]["loss_projection"]
     assert not any(name.startswith("backbone.") for name in checkpoint(tmp_path / "run")["average"])
 
@@ -95,11 +95,11 @@ def test_a_head_learns_from_cached_maps(config, tmp_path):
 def test_samples_of_another_skeleton_stand_where_the_model_has_them(config, tmp_path):
     path = write_shard(tmp_path / "train-000000.tar", {"one": sample_files(1)})
     backbone = build_backbone(config["model"]["backbone"])
-    run = features.BackboneRunner(backbone, 128)
+    run = features.BackboneRunner(backbone, 64)
     space = features.JointSpace((COCO_17,))
     assert features.cache_shard(path, tmp_path / "cache" / "train-000000", run, space, 1, features.Problems()) == 1
     target = FeatureCache(tmp_path / "cache", "train", TAPS).target(np.array([0]))
-    crop = features.straight_crop(next(features.read_samples([path], features.Problems())), 128)
+    crop = features.straight_crop(next(features.read_samples([path], features.Problems())), 64)
     assert target.joints_mm[0].numpy() == pytest.approx(crop.joints_mm[BODY_30.indices(COCO_17.names)])
 
 

@@ -19,8 +19,8 @@ SMOKE = Path(__file__).parents[2] / "training" / "configs" / "smoke.yaml"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
-    draw_missing(folder, "train", 600)
-    draw_missing(folder, "validation", 60)
+    draw_missing(folder, "train", 300)
+    draw_missing(folder, "validation", 40)
     return folder
 
 
@@ -33,7 +33,7 @@ def samples(folder, split):
 
 def test_figures_are_whole_people_seen_by_their_camera(folder):
     people = samples(folder, "train")
-    assert len(people) == 600
+    assert len(people) == 300
     for person in people[:50]:
         assert person.skeleton is H36M_17
         projected = person.joints_mm @ person.intrinsics.T
@@ -62,7 +62,7 @@ def test_a_figures_limbs_have_their_colours_where_its_joints_are():
 
 def test_what_is_there_is_not_drawn_again(folder):
     before = [path.stat().st_mtime_ns for path in shard_paths(folder, "train")]
-    draw_missing(folder, "train", 600)
+    draw_missing(folder, "train", 300)
     assert [path.stat().st_mtime_ns for path in shard_paths(folder, "train")] == before
 
 
@@ -72,7 +72,7 @@ def test_the_mean_pose_is_as_far_off_as_the_recipe_says(folder):
         crops = [crop_sample(sample, 32).joints_mm for sample in samples(folder, split)]
         poses[split] = np.stack([joints - joints[:1] for joints in crops])
     error = np.linalg.norm(poses["validation"] - poses["train"].mean(axis=0), axis=-1).mean()
-    assert error == pytest.approx(245, abs=10)
+    assert error == pytest.approx(245, abs=12)
 
 
 def test_the_smoke_recipe_learns_to_see_figures(folder, tmp_path):
@@ -81,12 +81,12 @@ def test_the_smoke_recipe_learns_to_see_figures(folder, tmp_path):
     config = load_configuration(SMOKE)
     config["model"]["crop_side"] = 64
     config["data"]["train"][0]["shards"] = config["data"]["validation"]["shards"] = str(folder)
-    config["fit"] |= {"steps": 60, "validate_every": 15, "validation_samples": 40, "pictures_every": 0}
+    config["fit"] |= {"steps": 45, "validate_every": 15, "validation_samples": 40, "pictures_every": 0}
     config["fit"] |= {"accelerator": "cpu", "average": 0.9}
     assert run_fit(config, tmp_path / "run") == 0
     torch.set_num_threads(before)
     rows = curve(tmp_path / "run")
-    # A seventh of the recipe's steps, at a smaller crop.
-    assert rows[-1]["loss_total"] < 0.8 * rows[0]["loss_total"]
-    assert rows[-1]["mpjpe"] < 0.8 * rows[0]["mpjpe"]
-    assert rows[-1]["px"] < 0.6 * rows[0]["px"]
+    # A ninth of the recipe's steps, at a smaller crop.
+    assert rows[-1]["loss_total"] < 0.85 * rows[0]["loss_total"]
+    assert rows[-1]["mpjpe"] < 0.85 * rows[0]["mpjpe"]
+    assert rows[-1]["px"] < 0.75 * rows[0]["px"]
