@@ -18,6 +18,7 @@ import torch
 from training.checkpoint import CHECKPOINT, SMALL_CHECKPOINT
 from training.configuration import load_configuration
 from training.data.batch import Batch
+from training.data.features import fill_cache
 from training.data.shards import Problems
 from training.data.sources import Source, open_source
 from training.fit_settings import FitSettings, build_fabric
@@ -137,6 +138,10 @@ def main(arguments: argparse.Namespace) -> int:
             logger.info("going on from step %d", run.step)
         elif arguments.start_from:
             run.start_from(arguments.start_from)
+        if "cache" in config["data"] and fabric.is_global_zero:
+            # What is cached already is enough where the shards are elsewhere.
+            fill_cache(config, ("train", "validation"), max(torch.get_num_threads(), 1), as_far_as_there=True)
+        fabric.barrier()
         source = open_source(config["data"], run.model, run.settings.seed, fabric.device, problems)
         if fabric.is_global_zero:
             logger.info("%s; %d processes, %s", source, fabric.world_size, fabric.device)

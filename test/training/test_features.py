@@ -112,7 +112,14 @@ def test_a_cache_of_other_joints_or_of_several_sets_is_refused(config, tmp_path)
         run_fit(mixed, tmp_path / "b")
 
 
-def test_nothing_cached_says_what_to_run(config, tmp_path):
-    empty = {**config, "data": {**config["data"], "cache": str(tmp_path)}}
+def test_fit_caches_what_is_missing(config, tmp_path):
+    short = {**config, "fit": {**config["fit"], "steps": 2}, "data": {**config["data"], "cache": str(tmp_path / "new")}}
+    assert run_fit(short, tmp_path / "run") == 0
+    cached = (tmp_path / "new" / "train-000000" / "p16.npy").read_bytes()
+    assert cached == (features.Path(config["data"]["cache"]) / "train-000000" / "p16.npy").read_bytes()
+
+
+def test_neither_maps_nor_shards_says_what_to_run(config, tmp_path):
+    nothing = {**config["data"], "train": [{"shards": str(tmp_path)}], "cache": str(tmp_path)}
     with pytest.raises(FileNotFoundError, match="python -m training cache"):
-        run_fit(empty, tmp_path / "run")
+        run_fit({**config, "data": nothing}, tmp_path / "run")

@@ -13,6 +13,7 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -201,31 +202,47 @@ def main(arguments: argparse.Namespace) -> int:
     """Runs the configuration's backbone over the shards that are not cached yet."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     config = load_configuration(arguments.config)
-    model, data = config["model"], config["data"]
-    if "cache" not in data:
+    if "cache" not in config["data"]:
         raise ValueError(f"{arguments.config} has no data.cache, the folder where the maps go")
-    folder = Path(only_set(data)["shards"])
-    torch.manual_seed(config["fit"].get("seed", 1))  # counts only where a backbone has random weights
-    run = BackboneRunner(build_backbone(model["backbone"]), model.get("crop_side", CROP_SIDE), arguments.threads)
-    space, problems = JointSpace.from_names(model["skeletons"]), Problems()
-    while True:
-        todo = []
-        for split in arguments.splits:
-            try:
-                shards = shard_paths(folder, split)
-            except FileNotFoundError:
-                if not arguments.follow:
-                    raise
-                continue
-            copies = data.get("copies", 1) if split == "train" else 1
-            todo += [(path, Path(data["cache"]) / path.stem, copies) for path in shards]
-        todo = [job for job in todo if not job[1].exists()]
-        for path, target, copies in track(todo, description="backbone over shards"):
-            rows = cache_shard(path, target, run, space, copies, problems)
-            logger.info("%s: %d rows; %s", target, rows, problems)
-        if not arguments.follow:
-            return 0
+    fill_cache(config, arguments.splits, arguments.threads, bool(arguments.follow))
+    while arguments.follow:
         time.sleep(arguments.follow)
+        fill_cache(config, arguments.splits, arguments.threads, True)
+    return 0
+
+
+def fill_cache(config: dict[str, Any], splits: Sequence[str], threads: int = 1, as_far_as_there: bool = False) -> None:
+    """Runs a configuration's backbone over the shards that are not cached yet.
+
+    Args:
+        config: with ``data.cache``.
+        splits: whose shards.
+        threads: of the CPU.
+        as_far_as_there: whether a split without shards is no error.
+
+    Raises:
+        FileNotFoundError: if a split has no shards.
+    """
+    model, data = config["model"], config["data"]
+    folder, todo = Path(only_set(data)["shards"]), []
+    for split in splits:
+        try:
+            shards = shard_paths(folder, split)
+        except FileNotFoundError:
+            if not as_far_as_there:
+                raise
+            continue
+        copies = data.get("copies", 1) if split == "train" else 1
+        todo += [(path, Path(data["cache"]) / path.stem, copies) for path in shards]
+    todo = [job for job in todo if not job[1].exists()]
+    if not todo:
+        return
+    torch.manual_seed(config["fit"].get("seed", 1))  # counts only where a backbone has random weights
+    run = BackboneRunner(build_backbone(model["backbone"]), model.get("crop_side", CROP_SIDE), threads)
+    space, problems = JointSpace.from_names(model["skeletons"]), Problems()
+    for path, target, copies in track(todo, description="backbone over shards"):
+        rows = cache_shard(path, target, run, space, copies, problems)
+        logger.info("%s: %d rows; %s", target, rows, problems)
 
 
 def only_set(data: dict[str, Any]) -> dict[str, Any]:

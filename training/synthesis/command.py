@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from training.synthesis.bank import Bank
 
 
+EVERYTHING = "all"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     what = parser.add_argument_group("what to do (one of them)")
-    what.add_argument("--count", type=int, help="render shards: how many crops of the split to have in all")
+    what.add_argument("--count", type=int, help="render shards: how many crops of the split to have in the end")
     what.add_argument("--make-bank", type=Path, metavar="NPZ", help="write bodies, poses and assets for --device cuda")
     what.add_argument("--benchmark", type=int, metavar="N", help="render N crops in memory and say how fast that went")
     parser.add_argument("--out", type=Path, help="folder of the shards")
-    parser.add_argument("--split", choices=SPLITS, default="train")
+    parser.add_argument(
+        "--split",
+        choices=(*SPLITS, EVERYTHING),
+        default="train",
+        help=f"{EVERYTHING}: train, and a tenth of the others",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard-size", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2, help="processes, each with one thread")
@@ -59,17 +67,28 @@ def main(arguments: argparse.Namespace) -> int:
         return _benchmark(arguments)
     if arguments.out is None:
         raise ValueError("synthesize --count needs --out, the folder of the shards")
-    plans = plan_shards(arguments.out, arguments.split, arguments.count, arguments.shard_size, arguments.seed)
+    for split in splits_of(arguments.split):
+        tenth = arguments.split == EVERYTHING and split != "train"
+        _render_split(arguments, split, -(-arguments.count // 10) if tenth else arguments.count)
+    return 0
+
+
+def _render_split(arguments: argparse.Namespace, split: str, count: int) -> None:
+    plans = plan_shards(arguments.out, split, count, arguments.shard_size, arguments.seed)
     missing = [plan for plan in plans if not plan.done]
-    print(f"{len(plans)} shards of {arguments.split}, {len(plans) - len(missing)} already there", flush=True)
+    print(f"{len(plans)} shards of {split}, {len(plans) - len(missing)} already there", flush=True)
     if missing:
-        _render(missing, arguments)
-    if arguments.contact_sheet:
+        _render(missing, split, arguments)
+    if arguments.contact_sheet and split == splits_of(arguments.split)[0]:
         from training.synthesis.contact_sheet import draw_contact_sheet
 
         draw_contact_sheet(read_shard(plans[0].path), arguments.contact_sheet)
         print(f"contact sheet: {arguments.contact_sheet}")
-    return 0
+
+
+def splits_of(name: str) -> tuple[str, ...]:
+    """The splits that ``--split`` means."""
+    return SPLITS if name == EVERYTHING else (name,)
 
 
 def _make_bank(arguments: argparse.Namespace, bodies: int, poses: int) -> Bank:
@@ -106,10 +125,10 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _render(missing: list[ShardPlan], arguments: argparse.Namespace) -> None:
+def _render(missing: list[ShardPlan], split: str, arguments: argparse.Namespace) -> None:
     start, made = time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
-    settings = (arguments.split, arguments.assets, arguments.mocap)
+    settings = (split, arguments.assets, arguments.mocap)
     workers = max(1, min(arguments.workers, len(missing)))
     with ProcessPoolExecutor(workers, context, _start_worker, settings) as pool:
         for shard in as_completed([pool.submit(_make_shard, plan) for plan in missing]):
