@@ -187,9 +187,9 @@ class PoseEstimator:
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(best):
             return [[] for _ in frames]
-        straight = len(frames) == 1 and frames[0][1].straight and self._views == looks(1, False)
-        if straight and isinstance(self._network, ImagePoseNetwork):
-            ((image, camera, _),) = frames
+        image, camera, _ = frames[0]
+        plain = len(frames) == 1 and self._views == looks(1, False)
+        if plain and isinstance(self._network, ImagePoseNetwork) and self._network.takes(camera):
             with self._timed("crop"):
                 crops = [self._crops(camera, best[0])]
             with self._timed("network"):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from metric_pose_ros.engines import open_engine
 from metric_pose_ros.engines.choice import missing
-from metric_pose_ros.engines.profiles import BATCHES
+from metric_pose_ros.engines.profiles import BATCHES, LARGEST_SIDE
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
 from metric_pose_ros.models import ModelFile
@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 TWIN = "_gpu"
 """What the name of a model's graph for GPUs ends in; it lies beside the model."""
 _GPU_ENGINES = ("tensorrt", "tensorrt_rtx")
-_COLUMNS = 8
-"""Crops side by side in the sheet that stands in for an image."""
 
 
 class ImagePoseNetwork(PoseNetwork):
@@ -32,8 +30,20 @@ class ImagePoseNetwork(PoseNetwork):
     """
 
     def __call__(self, crops: npt.NDArray[np.float32], intrinsics: npt.NDArray[np.floating]) -> PoseBatch:
+        most = (LARGEST_SIDE // crops.shape[2]) ** 2
+        parts = [
+            self._sheet(crops[start : start + most], intrinsics[start : start + most])
+            for start in range(0, len(crops), most)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        names = ("joints2d", "relative", "absolute", "std")
+        return PoseBatch(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def _sheet(self, crops: npt.NDArray[np.float32], intrinsics: npt.NDArray[np.floating]) -> PoseBatch:
+        """Poses in as many crops as one sheet holds."""
         count, _, side, _ = crops.shape
-        columns = min(count, _COLUMNS)
+        columns = min(count, LARGEST_SIDE // side)
         rows = -(-count // columns)
         sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
         homographies = np.tile(np.eye(3, dtype=np.float32), (count, 1, 1))
@@ -43,19 +53,29 @@ class ImagePoseNetwork(PoseNetwork):
             homographies[number, :2, 2] = left, top
         return self._batch(sheet, homographies, intrinsics)
 
+    def takes(self, camera: Camera) -> bool:
+        """Whether a camera's images can be given whole.
+
+        They must not be too large, and have no distortion, with which crops are no homographies of the image.
+        """
+        return camera.straight and max(camera.width, camera.height) <= LARGEST_SIDE
+
     def look(self, image_bgr: npt.NDArray[np.uint8], camera: Camera, crops: Sequence[Crop]) -> PoseBatch:
         """Poses in crops of an image.
 
         Args:
             image_bgr: (height, width, 3).
-            camera: that took it, without distortion.
+            camera: that took it.
             crops: N of them.
 
         Raises:
-            ValueError: if the camera has distortion: what a crop sees is then no homography of the image.
+            ValueError: if this cannot be done, see `takes`.
         """
-        if not camera.straight:
-            raise ValueError("the camera has distortion: cut the crops first")
+        if not self.takes(camera):
+            raise ValueError(
+                f"the camera has distortion, or its image of {camera.width}x{camera.height} a side of over "
+                f"{LARGEST_SIDE} px: cut the crops first"
+            )
         homographies = np.stack([camera.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
         return self._batch(image_bgr, homographies, np.stack([crop.K for crop in crops]))
 

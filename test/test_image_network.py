@@ -76,21 +76,36 @@ def test_an_image_goes_as_it_is_with_what_turns_crops_into_it(model):
 
 def test_crops_are_laid_out_on_a_sheet_and_found_there_again(model):
     engine = Recording()
-    crops = np.random.default_rng(0).integers(0, 256, (11, 3, 64, 64)).astype(np.float32) / 255
-    intrinsics = np.tile(np.eye(3, dtype=np.float32), (11, 1, 1))
+    crops = np.random.default_rng(0).integers(0, 256, (31, 3, 64, 64)).astype(np.float32) / 255
+    intrinsics = np.tile(np.eye(3, dtype=np.float32), (31, 1, 1))
     ImagePoseNetwork(engine, model.pose_info())(crops, intrinsics)
     sheet = engine.given["image"]
-    assert sheet.shape == (128, 512, 3)
+    assert sheet.shape == (128, 1920, 3)
     for crop, homography in zip(crops, engine.given["homographies"], strict=True):
         left, top = homography[:2, 2].astype(int)
         seen = sheet[top : top + 64, left : left + 64, ::-1].transpose(2, 0, 1)
         assert np.array_equal(seen, np.rint(crop * 255))
 
 
-def test_a_camera_with_distortion_is_refused(model):
-    bent = Camera(CAMERA.K, [-0.3, 0.1, 0, 0], "plumb_bob", 640, 480)
-    with pytest.raises(ValueError, match="the camera has distortion: cut the crops first"):
-        ImagePoseNetwork(Recording(), model.pose_info()).look(np.zeros((480, 640, 3), np.uint8), bent, [])
+def test_more_crops_than_a_sheet_holds_take_several(model):
+    engine = Recording()
+    crops = np.zeros((60, 3, 256, 256), np.float32)  # 7 by 7 fit
+    poses = ImagePoseNetwork(engine, model.pose_info())(crops, np.tile(np.eye(3, dtype=np.float32), (60, 1, 1)))
+    assert len(poses.joints2d) == 60
+    assert engine.given["image"].shape == (512, 1792, 3)
+    assert len(engine.given["homographies"]) == 11
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [Camera(CAMERA.K, [-0.3, 0.1, 0, 0], "plumb_bob", 640, 480), Camera.from_fov(3840, 2160, 70)],
+    ids=["distorted", "4K"],
+)
+def test_what_cannot_be_taken_whole_is_refused(model, camera):
+    network = ImagePoseNetwork(Recording(), model.pose_info())
+    assert not network.takes(camera)
+    with pytest.raises(ValueError, match="cut the crops first"):
+        network.look(np.zeros((camera.height, camera.width, 3), np.uint8), camera, [])
 
 
 def test_without_a_gpu_the_plain_model_runs_even_if_the_twin_is_there(model, monkeypatch):

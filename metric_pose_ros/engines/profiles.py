@@ -14,7 +14,8 @@ BATCHES = (1, 4, 16)
 
 _SMALLEST_IMAGE = (32, 32)
 _USUAL_IMAGE = (720, 1280)
-_LARGEST_IMAGE = (2160, 3840)
+LARGEST_SIDE = 1920
+"""Of an image that a graph takes whole, px: every profile's memory is as large as the largest image."""
 _MOVENET_SIZES = ((224, 352), (480, 832))
 """What a 16:9 image is scaled to for near and for far people."""
 
@@ -113,7 +114,7 @@ def _sizes(model: ModelFile, name: str, least: int, most: int) -> Sizes:
     if name in batched_inputs(model) and len(fixed) == len(shape) - 1:
         return Sizes((least, *fixed), (most, *fixed), (most, *fixed))
     if model.kind == "pose_from_image" and name == "image" and len(shape) == 3:
-        return Sizes((*_SMALLEST_IMAGE, 3), (*_USUAL_IMAGE, 3), (*_LARGEST_IMAGE, 3))
+        return Sizes((*_SMALLEST_IMAGE, 3), (*_USUAL_IMAGE, 3), (LARGEST_SIDE, LARGEST_SIDE, 3))
     if len(fixed) == len(shape) - 1 and not isinstance(shape[0], int):  # a detector looks at one image at a time
         return Sizes((1, *fixed), (1, *fixed), (1, *fixed))
     raise ModelError(

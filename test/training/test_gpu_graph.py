@@ -120,7 +120,7 @@ def test_a_real_tensorrt_builds_it_for_all_sizes(graphs, name):
     trt = pytest.importorskip("tensorrt_rtx")
     model = ModelFile.open(graphs / f"{name}_gpu.onnx")
     profiles = profiles_for(model)
-    for shapes in ((720, 1280, 3), (1080, 1920, 3), (2160, 3840, 3), (240, 320, 3)):
+    for shapes in ((720, 1280, 3), (1080, 1920, 3), (1920, 1080, 3), (240, 320, 3)):
         held = [
             profile.hold({"image": shapes, "homographies": (4, 3, 3), "intrinsics": (4, 3, 3)}) for profile in profiles
         ]
