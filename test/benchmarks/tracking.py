@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating]
 
 _COUNTED = 0.35
 """Share of the joints in view from which somebody must be found; whoever is hidden more may be."""
-SEEDS = 10
+SEEDS = 5
 
 
 @dataclass(eq=False)
