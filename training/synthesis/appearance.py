@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.synthesis import renderer_cpu as r
+from training.synthesis import mesh_columns as r
+from training.synthesis.assets import SPLITS
 from training.synthesis.renderer import Looks
 
 FABRIC_PIXELS = 128
@@ -93,6 +94,11 @@ class Wardrobe:
         edges = np.stack([noise_texture(rng, 256) for _ in range(8)])
         creases = np.stack([np.repeat(noise_texture(rng)[..., None], 3, -1) for _ in range(8)])
         return cls(fabrics, edges, np.ascontiguousarray(creases))
+
+
+def wardrobe_of(split: str, photographs: list[np.ndarray]) -> Wardrobe:
+    """The fabrics of a split, the same every time."""
+    return Wardrobe.build(1000 + SPLITS.index(split), photographs)
 
 
 def sample_looks(rng: np.random.Generator, count: int, wardrobe: Wardrobe) -> Looks:

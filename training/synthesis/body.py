@@ -11,7 +11,7 @@ import torch
 
 from metric_pose_ros.skeleton import BODY_30
 from training.synthesis import joints as definitions
-from training.synthesis.renderer_cpu import BODY, EYE, HAIR_MESH, SKIRT
+from training.synthesis.mesh_columns import BODY, EYE, HAIR_MESH, SKIRT
 from training.synthesis.rig import Rig
 from training.synthesis.skinning import Anatomy, Bodies
 
@@ -32,7 +32,7 @@ class Mesh:
 
     Attributes:
         faces: (F, 3) int32 skin and eyes, then skirt, then long hair; kinds: (F,) int8 BODY, EYE, SKIRT or HAIR_MESH.
-        rest: (V, 3) rest positions, m. fields: (V, 7), see the column names in renderer_cpu:
+        rest: (V, 3) rest positions, m. fields: (V, 7), see mesh_columns:
             along the arm (0 shoulder, 1 wrist, negative elsewhere), along the leg (0 waist, 1 ankle), height,
             above the hairline, and the shares of head, foot and hand in a vertex's skinning.
         landmarks: (6,) what `shade_person` needs to draw a face.

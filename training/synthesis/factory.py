@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.synthesis.appearance import Wardrobe
-from training.synthesis.assets import SPLITS, Assets, load_assets
+from training.synthesis.appearance import wardrobe_of
+from training.synthesis.assets import Assets, load_assets
 from training.synthesis.body import AnnyBody
 from training.synthesis.drawing_cpu import CpuRenderer
 from training.synthesis.materials import Materials
@@ -53,7 +53,7 @@ class SampleFactory:
         self.assets: Assets = load_assets(assets_folder, motion_folder, split)
         body = body or AnnyBody()
         poses = PoseSampler(Rig(body.bones, body.rest_heads), self.assets.clips)
-        self.materials = Materials.of(body.mesh, wardrobe_of(split, self.assets), self.assets)
+        self.materials = Materials.of(body.mesh, wardrobe_of(split, self.assets.photographs), self.assets)
         renderer = CpuRenderer(self.materials)
         self.scenes = SceneMaker(LiveCast(body, poses), renderer, self.materials.wardrobe, self.assets, split)
 
@@ -66,8 +66,3 @@ class SampleFactory:
             for sample in shots.samples()[: plan.count - made]:
                 yield sample
                 made += 1
-
-
-def wardrobe_of(split: str, assets: Assets) -> Wardrobe:
-    """The fabrics of a split, the same every time."""
-    return Wardrobe.build(1000 + SPLITS.index(split), assets.photographs)

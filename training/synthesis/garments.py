@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.synthesis import renderer_cpu as r
+from training.synthesis import mesh_columns as r
 from training.synthesis.renderer import Looks
 
 

@@ -11,13 +11,11 @@ import torch
 from metric_pose_ros.skeleton import BODY_30
 from training.data.batch import Batch, Target
 from training.joint_space import JointSpace
+from training.synthesis.appearance import wardrobe_of
 from training.synthesis.assets import SPLITS
 from training.synthesis.bank import Bank, BankCast
-from training.synthesis.drawing_cpu import CpuRenderer
-from training.synthesis.factory import wardrobe_of
 from training.synthesis.materials import Materials
 from training.synthesis.renderer import CROP_SIDE, Renderer
-from training.synthesis.renderer_gpu import TorchRenderer
 from training.synthesis.scene import SceneMaker, Shots
 
 _SPARE = 1.08
@@ -46,10 +44,9 @@ class OnTheFly:
     ) -> None:
         if batch < 1 or at_once < 1:
             raise ValueError(f"batches of {batch} crops, {at_once} at once: both must be at least 1")
-        wardrobe = wardrobe_of(bank.split, bank.assets)
+        wardrobe = wardrobe_of(bank.split, bank.assets.photographs)
         materials = Materials.of(bank.mesh, wardrobe, bank.assets)
-        on_cpu = torch.device(device).type == "cpu"
-        renderer: Renderer = CpuRenderer(materials) if on_cpu else TorchRenderer(materials, device)
+        renderer = _make_renderer(materials, torch.device(device))
         self._maker = SceneMaker(BankCast(bank, device), renderer, wardrobe, bank.assets, bank.split, device)
         self._batch, self._at_once, self._space = batch, at_once, space
         self._device = torch.device(device)
@@ -82,6 +79,17 @@ class OnTheFly:
             parts.append(part)
             missing -= len(part)
         return Shots.join(parts, self._batch)
+
+
+def _make_renderer(materials: Materials, device: torch.device) -> Renderer:
+    """The device's own; each is imported only where it is used, as Numba may be missing beside a GPU."""
+    if device.type == "cpu":
+        from training.synthesis.drawing_cpu import CpuRenderer
+
+        return CpuRenderer(materials)
+    from training.synthesis.renderer_gpu import TorchRenderer
+
+    return TorchRenderer(materials, device)
 
 
 @contextmanager

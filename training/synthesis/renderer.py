@@ -27,6 +27,12 @@ NOBODY, PERSON, OTHER = 0, 1, 2
 ROOM, PANORAMA, PHOTOGRAPH = 0, 1, 2
 """Kinds of backdrops."""
 
+PANORAMA_STEP = 4
+"""Panoramas are looked up once per so many rendered pixels; they are coarser than that anyway."""
+
+PLAIN = 0.7
+"""Albedo of a wall without a pattern."""
+
 NEAREST = 0.05
 """Nothing nearer to the camera than this (m) is drawn."""
 
@@ -131,7 +137,7 @@ class Looks(Bundle):
     """What M people wear and look like.
 
     Attributes:
-        cut: (M, 11) where garments end, see renderer_cpu. fabrics: (M, 3) of top, bottom and shoes, by number.
+        cut: (M, 11) where garments end, see mesh_columns. fabrics: (M, 3) of top, bottom and shoes, by number.
         creases, edges: (M,) which noise shapes folds and borders. skin, hair: (M, 3) linear albedo.
         skirt, long_hair: (M,) bool, helper meshes that are worn. looseness: (M, 2) of top and bottom, m.
         hair_volume: (M,) m. wrinkle: (M, 2) where the noise of the folds starts.

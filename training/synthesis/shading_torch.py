@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.synthesis import renderer_cpu as r
+from training.synthesis import mesh_columns as r
 
 _SKIN, _TOP, _BOTTOM, _SHOES, _HAIR, _EYE = range(6)
 

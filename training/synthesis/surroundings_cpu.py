@@ -11,16 +11,10 @@ import torch
 
 from training.synthesis import renderer_cpu_places
 from training.synthesis.materials import Materials
-from training.synthesis.renderer import PANORAMA, RENDERED_SIDE, ROOM, SUPERSAMPLING, Scenes
+from training.synthesis.renderer import PANORAMA, PANORAMA_STEP, PLAIN, RENDERED_SIDE, ROOM, SUPERSAMPLING, Scenes
 
 if TYPE_CHECKING:
     from training.synthesis.drawing_cpu import Dressed
-
-PANORAMA_STEP = 4
-"""Panoramas are looked up once per so many rendered pixels; they are coarser than that anyway."""
-
-PLAIN = 0.7
-"""Albedo of a wall without a pattern."""
 
 
 def draw_backdrop(

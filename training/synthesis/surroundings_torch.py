@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.synthesis.renderer import PANORAMA, PHOTOGRAPH, RENDERED_SIDE, ROOM, Scenes
+from training.synthesis.renderer import PANORAMA, PANORAMA_STEP, PHOTOGRAPH, PLAIN, RENDERED_SIDE, ROOM, Scenes
 from training.synthesis.resampling import blur_matrices, resample
 from training.synthesis.shading_torch import shadow_share, texel
-from training.synthesis.surroundings_cpu import PANORAMA_STEP, PLAIN
 
 _FARTHEST_SHADOW = 30.0
 """Shadows on the ground are drawn up to this depth, m."""
