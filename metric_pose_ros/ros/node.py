@@ -233,6 +233,8 @@ class MetricPoseNode(LifecycleNode):
             except ValueError as error:
                 self._complaints.error(str(error))
             except Exception as error:
+                if not self.context.ok():
+                    return  # Ctrl+C takes the publishers away in the middle of a frame
                 # One frame is lost; whatever it was, the next may be fine.
                 self._complaints.error(f"a frame failed: {error}", traceback.format_exc())
 
