@@ -23,21 +23,21 @@ from onnx import TensorProto, helper
 from torch import Tensor
 
 from metric_pose_ros.image_network import TWIN
-from training.calibrate import calibrate, predict_validation
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
-from training.gpu_graph import PRECISIONS as GPU_PRECISIONS
-from training.gpu_graph import write_gpu_graph
-from training.model_file import METADATA_KEY, PoseFile
-from training.networks.pose_model import PoseModel, PoseOutput
-from training.precision import (
+from training.exporting.calibrate import calibrate, predict_validation
+from training.exporting.gpu_graph import PRECISIONS as GPU_PRECISIONS
+from training.exporting.gpu_graph import write_gpu_graph
+from training.exporting.precision import (
     LARGEST_DIFFERENCE,
     PRECISIONS,
     store_weights_as_fp16,
     with_half_network,
     with_rounded_weights,
 )
+from training.model_file import METADATA_KEY, PoseFile
+from training.networks.pose_model import PoseModel, PoseOutput
 from training.tracing import crops_to_try, trace
 
 logger = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from training.data.batch import Batch
 from training.data.features import fill_cache
 from training.data.shards import Problems
 from training.data.sources import Source, open_source
-from training.fit_settings import FitSettings, build_fabric
-from training.learning_curve import LearningCurve, ProgressLine
-from training.pictures import draw_predictions
-from training.stopping import AGREE_EVERY, Stop
-from training.training_run import Run
-from training.validation import Scores, predict, score
+from training.fitting.fit_settings import FitSettings, build_fabric
+from training.fitting.learning_curve import LearningCurve, ProgressLine
+from training.fitting.pictures import draw_predictions
+from training.fitting.stopping import AGREE_EVERY, Stop
+from training.fitting.training_run import Run
+from training.fitting.validation import Scores, predict, score
 
 logger = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from metric_pose_ros.skeleton import Skeleton
 from training.checkpoint import write_checkpoint
+from training.exporting.precision import PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.joint_space import find_skeleton
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.official import OfficialMetrabs, trainable
 from training.networks.official_release import Release, read_release
 from training.networks.pose_model import PoseOutput
-from training.precision import PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.tracing import trace
 
 LICENCE = "non-commercial research only"

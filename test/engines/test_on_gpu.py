@@ -159,7 +159,7 @@ def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, opt
     from metric_pose_ros.estimator import PoseEstimator
     from metric_pose_ros.image_network import ImagePoseNetwork
     from test.training.test_gpu_graph import CAMERA, picture
-    from training.gpu_graph import gpu_graph
+    from training.exporting.gpu_graph import gpu_graph
 
     path: Path = tmp_path / f"heavy_{precision}.onnx"
     onnx.save(gpu_graph(onnx.load(find_model("heavy")), precision), path)

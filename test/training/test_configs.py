@@ -7,10 +7,10 @@ import pytest
 
 from training.configuration import load_configuration
 from training.data.augmentation import Augmentation
-from training.fit_settings import FitSettings
+from training.fitting.fit_settings import FitSettings
+from training.fitting.optimization import build_optimizer, learning_rate_factor, prepare_batch_norm
 from training.joint_space import find_skeleton
 from training.networks.pose_model import PoseModel, build_model
-from training.optimization import build_optimizer, learning_rate_factor, prepare_batch_norm
 
 FOLDER = Path(__file__).parents[2] / "training" / "configs"
 RECIPES = (

@@ -15,14 +15,14 @@ from test.training.evaluation.small_models import CROP_SIDE, configuration, inpu
 from test.training.shard_samples import sample_files, write_shard
 from training import export
 from training.__main__ import main
-from training.calibrate import calibrate
 from training.checkpoint import load_model
 from training.export import check_opset, export_model, made_up_inputs
+from training.exporting.calibrate import calibrate
+from training.exporting.precision import LARGEST_DIFFERENCE
+from training.fitting.validation import Predictions
 from training.joint_space import JointSpace
 from training.model_file import PoseFile
 from training.networks.pose_model import PoseModel
-from training.precision import LARGEST_DIFFERENCE
-from training.validation import Predictions
 
 FLOAT, FLOAT16 = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 FACTS = {"name": "small", "origin": "a test", "licence": "none", "trained_on": "nothing"}

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from test.training.fit_runs import as_process_of, checkpoint, configuration, curve, free_port, run_fit, start
-from training import training_run
 from training.checkpoint import load_model
-from training.fit_settings import FitSettings, build_fabric, devices_and_nodes
-from training.training_run import Run
+from training.fitting import training_run
+from training.fitting.fit_settings import FitSettings, build_fabric, devices_and_nodes
+from training.fitting.training_run import Run
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ import onnx
 import yaml
 
 from metric_pose_ros.models import ModelFile, find_model
-from training.half_precision import to_half
+from training.exporting.half_precision import to_half
 
 if TYPE_CHECKING:
     from torch import nn

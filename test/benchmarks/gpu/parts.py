@@ -77,7 +77,7 @@ def add_roofline(rows: dict[str, dict[str, float]], graph: onnx.ModelProto, ceil
 
 def latency(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
     """Time from an image in memory to people in metres, for 1, 4 and 8 people at 1280x720 and 1920x1080 (heavy)."""
-    from training.gpu_graph import gpu_graph
+    from training.exporting.gpu_graph import gpu_graph
 
     path = folder / "heavy_gpu.onnx"
     onnx.save(gpu_graph(onnx.load(find_model("heavy"))), path)

@@ -1,7 +1,7 @@
 """``python -m training export --target gpu``: an image and homographies in, joints out, in one graph.
 
 It is made from an exported model file, so the weights are those that were measured. What is added looks at the image
-(`training.gpu_sampling`); what is changed is the network's precision (`training.half_precision`).
+(`training.exporting.gpu_sampling`); what is changed is the network's precision (`training.exporting.half_precision`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from training.gpu_sampling import Sampler
-from training.half_precision import to_half
+from training.exporting.gpu_sampling import Sampler
+from training.exporting.half_precision import to_half
 from training.model_file import METADATA_KEY, PoseFile, cpu_session
 
 KIND = "pose_from_image"

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from training.devices import DDPStrategy, Fabric
+from training.fitting.devices import DDPStrategy, Fabric
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.fitting.validation import Predictions
 from training.joint_space import JointSpace
-from training.validation import Predictions
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 import torch
 
-from training.devices import Fabric
+from training.fitting.devices import Fabric
 
 AGREE_EVERY = 10
 """Steps between two agreements of several processes, which cost time."""

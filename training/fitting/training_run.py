@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from training.checkpoint import CHECKPOINT, SMALL_CHECKPOINT, load_model, read_checkpoint, small_state, write_checkpoint
 from training.data.batch import Batch, Target
-from training.devices import Fabric
-from training.fit_settings import FitSettings
-from training.networks.pose_model import PoseModel, build_model
-from training.optimization import (
+from training.fitting.devices import Fabric
+from training.fitting.fit_settings import FitSettings
+from training.fitting.optimization import (
     RunningAverage,
     build_optimizer,
     learning_rate_factor,
@@ -25,6 +24,7 @@ from training.optimization import (
     set_learning_rate,
     training_mode,
 )
+from training.networks.pose_model import PoseModel, build_model
 
 Tensors = dict[str, Tensor]
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from metric_pose_ros.models import find_model
-from training.half_precision import _network, to_half
+from training.exporting.half_precision import _network, to_half
 from training.model_file import cpu_session
 
 SHIPPED = [str(find_model(name)) for name in ("fast", "heavy")]

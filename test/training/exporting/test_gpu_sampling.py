@@ -7,7 +7,7 @@ import torch
 
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import FACTORS, look_at, sample
-from training.gpu_sampling import Sampler
+from training.exporting.gpu_sampling import Sampler
 
 CAMERA = Camera([[1400.0, 0, 1900], [0, 1400, 1000], [0, 0, 1]], [], "pinhole", 3840, 2160)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from metric_pose_ros.skeleton import COCO_17, H36M_17
+from training.fitting.learning_curve import LearningCurve
+from training.fitting.pictures import FOUND, SIDE, TRUE, draw_predictions
+from training.fitting.validation import Predictions, Scores, score
 from training.joint_space import JointSpace
-from training.learning_curve import LearningCurve
-from training.pictures import FOUND, SIDE, TRUE, draw_predictions
-from training.validation import Predictions, Scores, score
 
 SPACE = JointSpace((H36M_17, COCO_17))
 

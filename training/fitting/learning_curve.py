@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-from training.validation import Scores
+from training.fitting.validation import Scores
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from metric_pose_ros.models import ModelFile, find_model
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, save_pose_model
 from training.__main__ import main
-from training.gpu_graph import gpu_graph, run, write_gpu_graph
+from training.exporting.gpu_graph import gpu_graph, run, write_gpu_graph
 
 CAMERA = Camera.from_fov(1280, 720, 70)
 PLACES_M = ((-0.7, 0.1, 2.2), (0.9, 0.0, 3.4), (0.2, 0.1, 6.0))

@@ -12,8 +12,8 @@ from training.data.shards import Problems
 from training.data.sources import open_source
 from training.evaluation.calibration import fit_size, fit_std
 from training.evaluation.metrics import centred
+from training.fitting.validation import Predictions, predict
 from training.networks.pose_model import PoseModel
-from training.validation import Predictions, predict
 
 BATCH = 32
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.fit_settings import FitSettings
-from training.networks.pose_model import build_model
-from training.optimization import (
+from training.fitting.fit_settings import FitSettings
+from training.fitting.optimization import (
     GroupedBatchNorm,
     RunningAverage,
     build_optimizer,
@@ -17,6 +16,7 @@ from training.optimization import (
     set_learning_rate,
     training_mode,
 )
+from training.networks.pose_model import build_model
 
 CONFIG = {
     "backbone": {"name": "blazepose_full", "taps": ["c16"]},

@@ -1,0 +1,1 @@
+"""From a trained network to a file: calibration, precision, and the graph for GPUs."""

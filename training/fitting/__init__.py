@@ -1,0 +1,1 @@
+"""Training runs: settings, optimizer, learning curve, validation, and stopping in order."""
