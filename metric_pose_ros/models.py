@@ -69,6 +69,25 @@ class PoseModelInfo:
     outputs: tuple[int, ...] | None = None
     calibrated: bool = True
 
+    @classmethod
+    def from_metadata(cls, entries: dict[str, Any], skeleton: Skeleton) -> PoseModelInfo:
+        """What a file's metadata says, for people of a skeleton that is all of the model's outputs.
+
+        Raises:
+            KeyError: if an entry is missing.
+            TypeError, ValueError: if an entry makes no sense.
+        """
+        return cls(
+            name=str(entries["name"]),
+            version=str(entries["version"]),
+            skeleton=skeleton,
+            crop_side=int(entries["crop_side"]),
+            crop_scale=float(entries["crop_scale"]),
+            box_size_mm=float(entries["box_size_mm"]),
+            stride=int(entries["stride"]),
+            calibrated=bool(entries.get("calibrated", True)),
+        )
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -161,16 +180,7 @@ class ModelFile:
         try:
             entries = self.metadata
             spoken, count = spoken_skeletons(entries), len(entries["joints"])
-            info = PoseModelInfo(
-                name=str(entries["name"]),
-                version=str(entries["version"]),
-                skeleton=spoken[0].skeleton,
-                crop_side=int(entries["crop_side"]),
-                crop_scale=float(entries["crop_scale"]),
-                box_size_mm=float(entries["box_size_mm"]),
-                stride=int(entries["stride"]),
-                calibrated=bool(entries.get("calibrated", True)),
-            )
+            info = PoseModelInfo.from_metadata(entries, spoken[0].skeleton)
         except KeyError as error:
             raise ModelError(f"{self.path}: its metadata has no entry {error}; export it again") from error
         except (TypeError, ValueError) as error:

@@ -140,7 +140,7 @@ def main(arguments: argparse.Namespace) -> int:
             run.start_from(arguments.start_from)
         if "cache" in config["data"] and fabric.is_global_zero:
             # What is cached already is enough where the shards are elsewhere.
-            fill_cache(config, ("train", "validation"), max(torch.get_num_threads(), 1), as_far_as_there=True)
+            fill_cache(config, ("train", "validation"), torch.get_num_threads(), as_far_as_there=True)
         fabric.barrier()
         source = open_source(config["data"], run.model, run.settings.seed, fabric.device, problems)
         if fabric.is_global_zero:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +114,7 @@ def describe(said: dict[str, Any], skeleton: str | None = None, preferred: Skele
         fitting.sort(key=lambda one: one.name != preferred.name)
         skeleton = fitting[0].name if fitting else None
     chosen = choose(spoken, skeleton)
-    return PoseModelInfo(
-        name=str(said["name"]),
-        version=str(said["version"]),
-        skeleton=chosen.skeleton,
-        crop_side=int(said["crop_side"]),
-        crop_scale=float(said["crop_scale"]),
-        box_size_mm=float(said["box_size_mm"]),
-        stride=int(said["stride"]),
-        outputs=chosen.outputs,
-        calibrated=bool(said.get("calibrated", True)),
-    )
+    return replace(PoseModelInfo.from_metadata(said, chosen.skeleton), outputs=chosen.outputs)
 
 
 def _exported(path: Path, looking: Looking) -> tuple[Engine, dict[str, Any], set[str]]:
