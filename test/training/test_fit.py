@@ -14,13 +14,7 @@ from training.fitting import training_run
 from training.fitting.fit_settings import FitSettings, build_fabric, devices_and_nodes
 from training.fitting.training_run import Run
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
