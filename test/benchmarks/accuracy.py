@@ -12,13 +12,12 @@ from metric_pose_ros import Person, PoseEstimator
 from metric_pose_ros.skeleton import COCO_17
 from metric_pose_ros.stature import stature
 from metric_pose_ros.stream import StreamEstimator
-from test.benchmarks.footage import VIEWS, Footage, footage
+from test.benchmarks.footage import Footage, footage
+from training.domain_gap.measures import BODY, hips_aligned, hips_middle
+from training.domain_gap.true_views import VIEWS
+from training.evaluation.metrics import joint_errors, procrustes_aligned
 
 Floats = npt.NDArray[np.floating]
-
-_HIPS = COCO_17.indices(("left_hip", "right_hip"))
-BODY = COCO_17.indices(tuple(name for name in COCO_17.names if name.split("_")[-1] not in ("nose", "eye", "ear")))
-"""The twelve joints below the head; the man's face is blurred and often turned away."""
 
 
 def measure(model: str) -> dict[str, Any]:
@@ -39,8 +38,10 @@ def _view(estimator: PoseEstimator, view: Footage) -> dict[str, Any]:
         return {"frames": len(view.images), "found": 0}
     joints = np.stack([estimator.skeleton.convert(seen[frame].joints3d, COCO_17) for frame in frames])
     truth = view.truth.joints3d[frames]
-    distance = np.linalg.norm(joints[:, _HIPS].mean(axis=1), axis=1)
+    distance = np.linalg.norm(hips_middle(joints), axis=1)
     error = 100 * (distance / view.truth.distance[frames] - 1)
+    errors = joint_errors(hips_aligned(joints), hips_aligned(truth))
+    turned = procrustes_aligned(joints[:, BODY], truth[:, BODY])
     ids = [seen[frame].id for frame in frames]
     return {
         "frames": len(view.images),
@@ -56,9 +57,9 @@ def _view(estimator: PoseEstimator, view: Footage) -> dict[str, Any]:
         "frames_within_10_percent": int((abs(error) <= 10).sum()),
         "height_m": _rounded(np.median([stature(seen[frame].joints3d, estimator.skeleton) for frame in frames]), 3),
         "mpjpe_mm": {
-            "root aligned, 17 joints": _rounded(1000 * root_aligned(joints, truth).mean(), 1),
-            "root aligned, 12 below the head": _rounded(1000 * root_aligned(joints, truth)[:, BODY].mean(), 1),
-            "Procrustes, 12 below the head": _rounded(1000 * procrustes(joints[:, BODY], truth[:, BODY]).mean(), 1),
+            "root aligned, 17 joints": _rounded(1000 * errors.mean(), 1),
+            "root aligned, 12 below the head": _rounded(1000 * errors[:, BODY].mean(), 1),
+            "Procrustes, 12 below the head": _rounded(1000 * joint_errors(turned, truth[:, BODY]).mean(), 1),
         },
     }
 
@@ -74,23 +75,6 @@ def who_is(view: Footage, frame: int, people: list[Person]) -> Person | None:
     ]
     nearest = int(np.argmin(apart))
     return people[nearest] if apart[nearest] < 0.25 * float(np.ptp(true[:, 1])) else None
-
-
-def root_aligned(joints: Floats, truth: Floats) -> Floats:
-    """(N, 17) distances between (N, 17, 3) poses whose hips' middles are put on each other."""
-    ours, true = (pose - pose[:, _HIPS].mean(axis=1, keepdims=True) for pose in (joints, truth))
-    return np.linalg.norm(ours - true, axis=-1)
-
-
-def procrustes(joints: Floats, truth: Floats) -> Floats:
-    """(N, J) distances after the best rotation, scale and shift of each (J, 3) pose (Umeyama 1991)."""
-    ours, true = (pose - pose.mean(axis=1, keepdims=True) for pose in (joints, truth))
-    u, sizes, vh = np.linalg.svd(np.swapaxes(true, 1, 2) @ ours)
-    flip = np.ones_like(sizes)
-    flip[:, 2] = np.sign(np.linalg.det(u @ vh))
-    rotation = (u * flip[:, None]) @ vh
-    scale = (sizes * flip).sum(axis=1) / np.square(ours).sum(axis=(1, 2))
-    return np.linalg.norm(scale[:, None, None] * ours @ np.swapaxes(rotation, 1, 2) - true, axis=-1)
 
 
 def _rounded(value: Any, digits: int) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from metric_pose_ros.detection import open_detector, overlap
-from test.benchmarks.footage import VIEWS, alone, footage
+from test.benchmarks.footage import alone, footage
+from training.domain_gap.true_views import VIEWS
 
 DISTANCES_M = (2, 3, 4, 5, 6, 8, 10)
 _FRAMES = range(2, 100, 16)

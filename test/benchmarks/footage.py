@@ -4,70 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros import Camera
-from metric_pose_ros.demo import clip
-from metric_pose_ros.demo.truth import Truth, for_view
+from training.domain_gap.true_views import TrueView, decode, true_view
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "clip"
-VIEWS = ("cam01", "cam02", "cam03", "cam04")
 ROBOT_CAMERA = Camera.from_fov(1280, 720, 70.0)
 """What a robot's 720p camera is like."""
 
 
 @dataclass(frozen=True, eq=False)
-class Footage:
-    """One view of the clip with the truth about the man.
+class Footage(TrueView):
+    """One view of the clip with the truth about the man and its frames.
 
     Attributes:
-        name: ``cam01`` ... ``cam04``.
         images: 100 of (1920, 1088, 3) BGR, 60 per second.
-        camera: that took them.
-        truth: in the camera's frame.
-        truth2d: (frames, 17, 2) px, the true joints in the images.
     """
 
-    name: str
     images: list[Image]
-    camera: Camera
-    truth: Truth
-    truth2d: Floats
-
-    def box(self, frame: int, margin: float = 0.08) -> Floats:
-        """(4,) xyxy px around the man, with so much of his size more on every side."""
-        low, high = self.truth2d[frame].min(axis=0), self.truth2d[frame].max(axis=0)
-        more = margin * (high - low).max()
-        return np.clip(np.concatenate([low - more, high + more]), 0, np.tile(self.size, 2))
-
-    @property
-    def size(self) -> Floats:
-        """(2,) px width and height."""
-        return np.array([self.camera.width, self.camera.height], float)
-
-
-def decode(video: Path) -> list[Image]:
-    """All frames of a video, (height, width, 3) BGR."""
-    with av.open(str(video)) as container:
-        return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 
 
 @cache
 def footage(name: str) -> Footage:
     """A view of the clip; fetched if need be."""
-    files = clip.fetch(CACHE)
-    camera = clip.views(files["calibration"].read_text())[name].camera
-    truth = for_view(name)
-    truth2d = camera.project(truth.joints3d.reshape(-1, 3)).reshape(*truth.joints3d.shape[:2], 2)
-    return Footage(name, decode(files[name]), camera, truth, truth2d)
+    view = true_view(name)
+    return Footage(view.name, view.video, view.camera, view.truth, view.truth2d, list(decode(view.video)))
 
 
 def alone(view: Footage, frame: int, distance_m: float, column: float = 0.5) -> tuple[Image, Floats]:

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from metric_pose_ros.demo.clip import View
 from metric_pose_ros.engines import Engine, open_engine
 from metric_pose_ros.models import ModelFile
-from test.benchmarks.footage import decode
-from test.benchmarks.mediapipe_side import MODEL, Worker, coco_points, ensure
+from training.domain_gap.mediapipe_side import MODEL, Worker, coco_points, ensure
+from training.domain_gap.true_views import decode
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]

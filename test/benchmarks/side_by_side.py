@@ -16,10 +16,12 @@ from metric_pose_ros.geometry.crop import look_at, sample
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.skeleton import COCO_17
 from metric_pose_ros.stream import StreamEstimator
-from test.benchmarks import mediapipe_side
-from test.benchmarks.accuracy import BODY, procrustes, root_aligned
-from test.benchmarks.footage import ROBOT_CAMERA, VIEWS, footage
+from test.benchmarks.footage import ROBOT_CAMERA, footage
 from test.benchmarks.speed import MODELS, one_person_video, spread
+from training.domain_gap import mediapipe_side
+from training.domain_gap.measures import BODY, agree, hips_aligned, torso_size
+from training.domain_gap.true_views import VIEWS
+from training.evaluation.metrics import joint_errors, procrustes_aligned
 
 Floats = npt.NDArray[np.floating]
 
@@ -27,7 +29,6 @@ _THREADS = (2, 1)
 _STEP = 4
 """Every so-many-th frame of each view is compared."""
 _ROUNDS = 2
-_TORSO = COCO_17.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 
 
 def measure() -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _networks(threads: int) -> dict[str, Any]:
     last = slice(-len(crops), None)
     seen = {name: np.stack(values[last]) for name, values in points.items()}
     bodies = {name: np.stack(values[last]) for name, values in poses.items()}
-    torso = np.ptp(truth2d[:, _TORSO], axis=1).max(axis=1)
+    torso = torso_size(truth2d)
     best = {name: float(np.min(values[3:])) for name, values in seconds.items()}
     return {
         "crops": len(crops),
@@ -89,10 +90,13 @@ def _networks(threads: int) -> dict[str, Any]:
                 "pck_0.2_torso_12_joints": _pck(seen[name][:, BODY], truth2d[:, BODY], torso),
                 "median_px_12_joints": _rounded(np.median(np.linalg.norm(seen[name] - truth2d, axis=-1)[:, BODY])),
                 "mpjpe_mm_root_aligned_12_joints": _rounded(
-                    1000 * root_aligned(bodies[name], truth3d)[:, BODY].mean()
+                    1000 * joint_errors(hips_aligned(bodies[name]), hips_aligned(truth3d))[:, BODY].mean()
                 ),
                 "mpjpe_mm_procrustes_12_joints": _rounded(
-                    1000 * procrustes(bodies[name][:, BODY], truth3d[:, BODY]).mean()
+                    1000
+                    * joint_errors(
+                        procrustes_aligned(bodies[name][:, BODY], truth3d[:, BODY]), truth3d[:, BODY]
+                    ).mean()
                 ),
             }
             for name in seen
@@ -149,8 +153,7 @@ def _whole_images(frames: int = 100) -> dict[str, Any]:
 
 
 def _pck(points: Floats, others: Floats, torso: Floats) -> float:
-    """Share of joints within a fifth of the torso's size of each other."""
-    return round(float((np.linalg.norm(points - others, axis=-1) < 0.2 * torso[:, None]).mean()), 3)
+    return round(float(agree(points, others, torso).mean()), 3)
 
 
 def _rounded(value: Any) -> float:

@@ -7,8 +7,6 @@ from scipy.spatial.transform import Rotation
 from metric_pose_ros import Camera
 from metric_pose_ros.demo.clip import View
 from metric_pose_ros.demo.truth import at_frames
-from metric_pose_ros.skeleton import COCO_17
-from test.benchmarks.accuracy import procrustes, root_aligned
 from test.benchmarks.triangulation import Rig, refine, sights, triangulate
 
 CENTRES = np.array([[3.0, 0.0, 1.5], [0.0, 3.5, 1.8], [-3.0, 0.5, 1.6], [0.5, -3.2, 1.4]])
@@ -80,23 +78,3 @@ def test_turned_cameras_and_late_clocks_are_found(filmed: tuple) -> None:
     inner = slice(2, -2)
     assert np.median(np.linalg.norm(before - truth, axis=-1)[inner]) > 0.015
     assert np.median(np.linalg.norm(after - truth, axis=-1)[inner]) < 0.006
-
-
-def test_procrustes_undoes_rotation_scale_and_shift() -> None:
-    random = np.random.default_rng(1)
-    truth = random.normal(size=(5, 12, 3))
-    turns = Rotation.random(5, random_state=2).as_matrix()
-    moved = 1.7 * truth @ turns + random.normal(size=(5, 1, 3))
-    np.testing.assert_allclose(procrustes(moved, truth), 0, atol=1e-12)
-    mirrored = moved * [-1, 1, 1]
-    assert procrustes(mirrored, truth).mean() > 0.3
-
-
-def test_root_alignment_puts_the_hips_middle_on_each_other_and_nothing_else() -> None:
-    truth = np.zeros((1, 17, 3))
-    moved = truth + np.array([3.0, -1.0, 2.0])
-    wrist = COCO_17.indices(("left_wrist",))[0]
-    moved[0, wrist, 1] += 0.25
-    apart = root_aligned(moved, truth)[0]
-    assert apart[wrist] == pytest.approx(0.25)
-    assert np.delete(apart, wrist).max() < 1e-12
