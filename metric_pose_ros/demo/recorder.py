@@ -23,9 +23,10 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from metric_pose_ros.demo.processes import CAMERA_INFO, IMAGE
-from metric_pose_ros.demo.recording import Bag, Scene, Video, to_jpeg
+from metric_pose_ros.demo.recording import Bag, Scene, Video
 from metric_pose_ros.demo.summary import Run
 from metric_pose_ros.messages import camera_info, images, keypoints
+from metric_pose_ros.messages.compressed_images import to_jpeg
 from metric_pose_ros.skeleton import Skeleton
 
 # Reliable and deep: a recorder wants everything, and it may fall behind for a moment.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -20,8 +19,6 @@ from metric_pose_ros.messages.markers import LINE_LIST
 os.environ.setdefault("RERUN_ANALYTICS", "0")  # before rerun is imported: nothing is sent anywhere
 
 import rerun as rr
-
-_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
 
 
 class Bag:
@@ -146,8 +143,3 @@ class Scene:
 def points_of(marker: Any) -> npt.NDArray[np.floating]:
     """(N, 3) metres: the points of a marker."""
     return np.array([(point.x, point.y, point.z) for point in marker.points], float).reshape(-1, 3)
-
-
-def to_jpeg(image_bgr: npt.NDArray[np.uint8]) -> bytes:
-    """(height, width, 3) BGR as a JPEG file."""
-    return cv2.imencode(".jpg", image_bgr, _JPEG)[1].tobytes()

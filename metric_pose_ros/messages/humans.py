@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.messages import images
+from metric_pose_ros.messages.identity import name
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 
@@ -20,6 +21,79 @@ SKELETON_2D = (
 """Joints of hri_msgs/Skeleton2D in its order."""
 _MARGIN = 0.08
 """Of the person's size, added around the joints so that head, hands and feet are inside."""
+
+LIST = "/humans/bodies/tracked"
+KINDS = {
+    "roi": "hri_msgs/msg/NormalizedRegionOfInterest2D",
+    "cropped": "sensor_msgs/msg/Image",
+    "skeleton2d": "hri_msgs/msg/Skeleton2D",
+}
+"""Types of the messages about one body, by the topic's last part."""
+_FORGOTTEN_S = 1.0
+"""Seconds for which somebody who is not seen stays on the list, so that listeners need not start anew after a blink."""
+
+
+class Bodies:
+    """Makes the messages about everybody's body, and the list of who is there.
+
+    Args:
+        types: source of message classes; it needs hri_msgs.
+    """
+
+    def __init__(self, types: MessageTypes) -> None:
+        self._types = types
+        self._seen_s: dict[str, float] = {}
+
+    def about(
+        self,
+        header: Any,
+        stamp_s: float,
+        image_bgr: images.Image,
+        people: Sequence[Person],
+        wanted: Callable[[str], bool],
+    ) -> Iterator[tuple[str, Any]]:
+        """Topics and their messages about a frame; the list comes last, and always.
+
+        Args:
+            header: std_msgs/Header of the image the people were seen in.
+            stamp_s: its stamp in seconds.
+            image_bgr: (height, width, 3) the image.
+            people: in it.
+            wanted: whether anybody wants to have a topic of one body.
+        """
+        named = {name(person, place): person for place, person in enumerate(people)}
+        self._seen_s |= dict.fromkeys(named, stamp_s)
+        # Time may have started over, so the difference counts either way.
+        self._seen_s = {who: when for who, when in self._seen_s.items() if abs(stamp_s - when) <= _FORGOTTEN_S}
+        for who, person in named.items():
+            topics = {kind: body_topic(who, kind) for kind in KINDS}
+            asked = {kind for kind, topic in topics.items() if wanted(topic)}
+            for kind, message in _body(self._types, header, person, image_bgr, asked):
+                yield topics[kind], message
+        yield LIST, ids(self._types, header, list(self._seen_s))
+
+    def clear(self, header: Any) -> Any:
+        """The list that says that nobody is there."""
+        self._seen_s = {}
+        return ids(self._types, header, [])
+
+
+def body_topic(who: str, kind: str) -> str:
+    """Where messages of a kind of `KINDS` about somebody go."""
+    return f"/humans/bodies/{who}/{kind}"
+
+
+def _body(
+    types: MessageTypes, header: Any, person: Person, image_bgr: images.Image, asked: set[str]
+) -> Iterator[tuple[str, Any]]:
+    height, width = image_bgr.shape[:2]
+    if "skeleton2d" in asked:
+        yield "skeleton2d", skeleton2d(types, header, person, width, height)
+    box = bounds(person, width, height)
+    if box is not None and "roi" in asked:
+        yield "roi", region(types, header, box, person.score, width, height)
+    if box is not None and "cropped" in asked:
+        yield "cropped", cropped(types, header, box, image_bgr)
 
 
 def ids(types: MessageTypes, header: Any, names: Sequence[str]) -> Any:

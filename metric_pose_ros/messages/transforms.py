@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.geometry.frames import STATIC
 from metric_pose_ros.messages.identity import name
 from metric_pose_ros.messages.space import quaternion, vector
 from metric_pose_ros.messages.types import MessageTypes
@@ -76,6 +77,40 @@ def body_frame(person: Person) -> tuple[npt.NDArray, npt.NDArray] | None:
         return None
     y = across / np.linalg.norm(across)
     return origin, np.stack([np.cross(y, z), y, z], axis=1)
+
+
+class Known(NamedTuple):
+    """A transform as `metric_pose_ros.geometry.frames.Frames.add` takes it."""
+
+    parent: str
+    child: str
+    stamp_s: float
+    move: npt.NDArray
+    turn: npt.NDArray
+
+
+def known(message: Any, static: bool) -> list[Known]:
+    """What a TFMessage says, without people's own frames (REP-155): these lead nowhere else, and are ever new ones.
+
+    Args:
+        message: tf2_msgs/TFMessage of rclpy or rosbags.
+        static: whether it came on ``/tf_static``, and holds at all times.
+    """
+    found = []
+    for transform in message.transforms:
+        parent, child = transform.header.frame_id.lstrip("/"), transform.child_frame_id.lstrip("/")
+        if is_body(parent) or is_body(child):
+            continue
+        stamp, move, turn = transform.header.stamp, transform.transform.translation, transform.transform.rotation
+        when = STATIC if static else stamp.sec + stamp.nanosec * 1e-9
+        place = np.array([move.x, move.y, move.z])
+        found.append(Known(parent, child, when, place, np.array([turn.w, turn.x, turn.y, turn.z])))
+    return found
+
+
+def is_body(frame: str) -> bool:
+    """Whether a frame is that of a person's body."""
+    return frame.lstrip("/").startswith("body_")
 
 
 def _transform(types: MessageTypes, header: Any, child: str, origin: npt.NDArray, turned: Any) -> Any:

@@ -28,7 +28,7 @@ class InstalledTypes:
     """The message classes of the ROS 2 that Python sees."""
 
     def make(self, name: str, /, **fields: Any) -> Any:
-        return _installed(name)(**fields)
+        return installed(name)(**fields)
 
     def pack(self, values: npt.NDArray) -> array.array:
         # Anything but array.array is checked element by element on assignment: 40 ms for a 720p image.
@@ -38,7 +38,8 @@ class InstalledTypes:
 
 
 @cache
-def _installed(name: str) -> type:
+def installed(name: str) -> type:
+    """The class of a message such as ``sensor_msgs/msg/Image`` in the ROS 2 that Python sees."""
     package, kind, message = name.split("/")
     return getattr(importlib.import_module(f"{package}.{kind}"), message)
 

@@ -7,10 +7,10 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.messages.detections import to_detections
-from metric_pose_ros.ros.complaints import Complaints
-from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.settings import Settings
 
 # Best effort takes from reliable and best-effort publishers alike.
 _QOS = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)

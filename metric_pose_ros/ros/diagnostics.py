@@ -12,7 +12,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from metric_pose_ros.ros.complaints import Complaints
+from metric_pose_ros.complaints import Complaints
 
 _WINDOW = 100
 """Frames over which rates and latencies are taken."""

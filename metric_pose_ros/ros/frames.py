@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import TransformStamped
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
-from metric_pose_ros.geometry.frames import STATIC, Frames, FramesError, NotYetKnownError
-from metric_pose_ros.ros.complaints import Complaints
-
-_STALE_S = 0.5
-"""Transforms that are older than the image by more say nothing about where its camera was."""
+from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.geometry.frames import Frames, FramesError, NotYetKnownError
+from metric_pose_ros.geometry.moving_camera import newest
+from metric_pose_ros.messages import transforms
 
 
 class FrameListener:
@@ -66,7 +62,7 @@ class FrameListener:
         """
         with self._changed:
             try:
-                return self._newest(target, source, stamp_s)
+                return newest(self._frames, target, source, stamp_s)
             except FramesError:
                 return None
 
@@ -89,67 +85,20 @@ class FrameListener:
                     self._complaints.warning(f"{error}: is /tf complete?")
                     return None
                 try:
-                    return self._newest(target, source, stamp_s)
+                    return newest(self._frames, target, source, stamp_s)
                 except FramesError as error:
                     self._complaints.warning(f"{error}: is whatever publishes it running, and are the clocks alike?")
                     return None
 
-    def _newest(self, target: str, source: str, stamp_s: float) -> npt.NDArray:
-        try:
-            return self._frames.pose(target, source, stamp_s)
-        except NotYetKnownError as error:
-            if stamp_s - error.newest_s > _STALE_S:
-                raise
-            return self._frames.pose(target, source, error.newest_s)
-
     def _keep(self, message: TFMessage, static: bool) -> None:
         with self._changed:
-            for transform in message.transforms:
-                self._add(transform, static)
+            for transform in transforms.known(message, static):
+                try:
+                    self._frames.add(*transform)
+                except ValueError as error:
+                    self._complaints.error(f"{error} on /tf: it is left out")
             self._changed.notify_all()
-
-    def _add(self, transform: TransformStamped, static: bool) -> None:
-        child = transform.child_frame_id.lstrip("/")
-        # People's own frames (REP-155) lead nowhere else, and there is no end to them.
-        if child.startswith("body_") or transform.header.frame_id.startswith("body_"):
-            return
-        stamp, move, turn = transform.header.stamp, transform.transform.translation, transform.transform.rotation
-        try:
-            self._frames.add(
-                transform.header.frame_id.lstrip("/"),
-                child,
-                STATIC if static else stamp.sec + stamp.nanosec * 1e-9,
-                np.array([move.x, move.y, move.z]),
-                np.array([turn.w, turn.x, turn.y, turn.z]),
-            )
-        except ValueError as error:
-            self._complaints.error(f"{error} on /tf: it is left out")
 
     def _start_over(self) -> None:
         with self._changed:
             self._frames.clear()
-
-
-@dataclass(frozen=True)
-class MovingCamera:
-    """Where a camera is in a frame that stands still.
-
-    Attributes:
-        frames: that are listened to.
-        fixed: the frame that stands still.
-        camera: the camera's frame.
-        patience_s: how long to wait for a transform.
-    """
-
-    frames: FrameListener
-    fixed: str
-    camera: str
-    patience_s: float
-
-    def now(self, stamp_s: float) -> npt.NDArray | None:
-        """(4, 4) from the camera's frame, as far as it is known already."""
-        return self.frames.now(self.fixed, self.camera, stamp_s)
-
-    def at(self, stamp_s: float) -> npt.NDArray | None:
-        """(4, 4) from the camera's frame at that time."""
-        return self.frames.at(self.fixed, self.camera, stamp_s, self.patience_s)

@@ -8,11 +8,9 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
@@ -21,59 +19,20 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
-from metric_pose_ros.detection import OutsideDetections
-from metric_pose_ros.estimator import PoseEstimator
-from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.people import Person
+from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.messages.incoming import NotReadyError
+from metric_pose_ros.messages.outgoing import PeopleMessages
+from metric_pose_ros.messages.types import InstalledTypes
+from metric_pose_ros.pipeline import Pipeline, Stream, open_stream
 from metric_pose_ros.ros import diagnostics, parameters, stopping
-from metric_pose_ros.ros.complaints import Complaints
 from metric_pose_ros.ros.detections import DetectionInput
-from metric_pose_ros.ros.frames import FrameListener, MovingCamera
-from metric_pose_ros.ros.input import Arrival, CameraInput, NotReadyError
+from metric_pose_ros.ros.frames import FrameListener
+from metric_pose_ros.ros.input import Arrival, CameraInput
 from metric_pose_ros.ros.output import PeopleOutput
-from metric_pose_ros.ros.parameters import Settings
-from metric_pose_ros.stream import CameraMotion, StreamEstimator
+from metric_pose_ros.settings import LIVE, Settings
 
 JOINT_NAMES = "joint_names"
 """Read-only parameter with the names behind the joint numbers of the keypoints."""
-
-
-class Stream(Protocol):
-    """What finds people in the frames of one camera; `StreamEstimator` is one."""
-
-    timings: dict[str, float]
-    detection_interval: int
-    outside: OutsideDetections | None
-
-    def __call__(
-        self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float, motion: CameraMotion | None
-    ) -> list[Person]: ...
-
-    def close(self) -> None: ...
-
-
-def open_stream(settings: Settings) -> StreamEstimator:
-    """The estimator that the parameters ask for.
-
-    Raises:
-        FileNotFoundError: if a model does not exist.
-        ValueError: if a model or a parameter cannot be used.
-    """
-    # Two networks at work on the same core make each other wait at every layer, so a detector in the background gets a
-    # thread of its own and the pose network the others.
-    beside = settings.background_detection and not settings.detections_topic
-    estimator = PoseEstimator(
-        model=settings.model,
-        skeleton=settings.skeleton,
-        engine=settings.engine,
-        detector=None if settings.detections_topic else settings.detector,
-        threads=max(settings.threads - 1, 1) if beside else settings.threads,
-        mirror=settings.mirror,
-        most_people=settings.most_people,
-        detector_threads=1 if beside else None,
-    )
-    outside = OutsideDetections() if settings.detections_topic else None
-    return StreamEstimator(estimator, settings.detection_interval, beside, outside=outside)
 
 
 class MetricPoseNode(LifecycleNode):
@@ -98,6 +57,7 @@ class MetricPoseNode(LifecycleNode):
         self._input: CameraInput | None = None
         self._output: PeopleOutput | None = None
         self._frames = FrameListener(self, self._complaints)
+        self._messages: PeopleMessages | None = None
         self._detections: DetectionInput | None = None
         self._enabled = True
         self._worker: threading.Thread | None = None
@@ -134,7 +94,8 @@ class MetricPoseNode(LifecycleNode):
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints)
-            self._output = PeopleOutput(self, settings, self._frames)
+            self._output = PeopleOutput(self, settings)
+            self._messages = PeopleMessages(InstalledTypes(), self._frames)
             self._stream = self._open_stream(settings)
         except Exception as error:
             self._complaints.error(f"cannot configure: {error}")
@@ -181,12 +142,15 @@ class MetricPoseNode(LifecycleNode):
 
     def _begin(self) -> None:
         """Starts to listen and to work."""
+        assert self._stream is not None
+        assert self._messages is not None
         self._input = CameraInput(self, self.settings, self._complaints)
-        self._worker = threading.Thread(target=self._work, args=(self._input,), name="people", daemon=True)
+        pipeline = Pipeline(self._stream, self._input.camera, self._messages, self._frames)
+        self._worker = threading.Thread(target=self._work, args=(self._input, pipeline), name="people", daemon=True)
         self._worker.start()
         if self.settings.fixed_frame or self.settings.tracking_frame:
             self._frames.open()
-        if self._stream is not None and self._stream.outside is not None:
+        if self._stream.outside is not None:
             self._detections = DetectionInput(self, self.settings, self._stream.outside, self._complaints)
             self._detections.open()
         self._input.open()
@@ -194,7 +158,7 @@ class MetricPoseNode(LifecycleNode):
 
     def stop(self) -> None:
         """Ends the worker, if it runs, and deletes the markers."""
-        if self._input is None or self._worker is None or self._output is None:
+        if self._input is None or self._worker is None or self._output is None or self._messages is None:
             return
         self._input.close()
         self._worker.join()
@@ -206,7 +170,7 @@ class MetricPoseNode(LifecycleNode):
         self._dropped += self._input.arrivals.dropped
         self._input = self._worker = None
         if self.context.ok():
-            self._output.clear()
+            self._output.publish(self._messages.clear(self.settings))
 
     def _release(self) -> None:
         if self._stream is not None:
@@ -215,17 +179,17 @@ class MetricPoseNode(LifecycleNode):
             self._output.close()
         if self.has_parameter(JOINT_NAMES):
             self.undeclare_parameter(JOINT_NAMES)
-        self._stream = self._output = None
+        self._stream = self._output = self._messages = None
         self._state = "unconfigured"
         self._model = ""
 
-    def _work(self, source: CameraInput) -> None:
+    def _work(self, source: CameraInput, pipeline: Pipeline) -> None:
         """Takes the newest image, again and again, until the input is closed."""
         assert self._output is not None
         while (arrival := source.arrivals.take()) is not None:
             try:
                 if self.settings.publish_when_unheard or self._output.listened():
-                    self._process(source, arrival)
+                    self._process(pipeline, arrival)
                 else:
                     self._performance.idle()
             except NotReadyError as reason:
@@ -238,28 +202,15 @@ class MetricPoseNode(LifecycleNode):
                 # One frame is lost; whatever it was, the next may be fine.
                 self._complaints.error(f"a frame failed: {error}", traceback.format_exc())
 
-    def _process(self, source: CameraInput, arrival: Arrival) -> None:
-        assert self._stream is not None
+    def _process(self, pipeline: Pipeline, arrival: Arrival) -> None:
         assert self._output is not None
-        settings = self.settings
-        started = time.perf_counter()
-        frame = source.frame(arrival, settings.frame_id)
-        converted = time.perf_counter()
-        self._stream.detection_interval = settings.detection_interval
         if self._detections is not None:
             self._detections.ask()
-        motion = None
-        if settings.tracking_frame not in ("", frame.header.frame_id):
-            patience = settings.transform_patience
-            motion = MovingCamera(self._frames, settings.tracking_frame, frame.header.frame_id, patience)
-        people = self._stream(frame.image_bgr, frame.camera, frame.stamp_s, motion)
+        messages = pipeline(arrival.message, self.settings, self._output.wanted)
         estimated = time.perf_counter()
-        self._output.publish(frame, people, settings)
+        self._output.publish(messages)
         done = time.perf_counter()
-        self._performance.record(
-            {"conversion": converted - started, **self._stream.timings, "publishing": done - estimated},
-            done - arrival.arrived_s,
-        )
+        self._performance.record({**pipeline.timings, "publishing": done - estimated}, done - arrival.arrived_s)
 
     def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         if any(change.name == JOINT_NAMES for change in changes) and self.has_parameter(JOINT_NAMES):
@@ -267,7 +218,7 @@ class MetricPoseNode(LifecycleNode):
                 successful=False, reason=f"{JOINT_NAMES} says what the model has: it is read-only"
             )
         known = {change.name: change.value for change in changes if hasattr(Settings, change.name)}
-        fixed = [name for name in known if name not in parameters.LIVE]
+        fixed = [name for name in known if name not in LIVE]
         if fixed and self._stream is not None:
             reason = f"{', '.join(fixed)} can only change while the node is unconfigured: deactivate and clean up first"
             return SetParametersResult(successful=False, reason=reason)

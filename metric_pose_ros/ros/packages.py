@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
-from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.settings import Settings
 
 NEEDED = {
     "publish_people": "people_msgs",

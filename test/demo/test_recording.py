@@ -13,7 +13,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from metric_pose_ros import Camera
 from metric_pose_ros.demo import picture
-from metric_pose_ros.demo.recording import Bag, Scene, Video, to_jpeg
+from metric_pose_ros.demo.recording import Bag, Scene, Video
+from metric_pose_ros.messages.compressed_images import to_jpeg
 from metric_pose_ros.messages.markers import Look, PersonMarkers
 from metric_pose_ros.messages.types import RosbagsTypes
 from test.standing import standing

@@ -7,8 +7,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.ros import diagnostics
-from metric_pose_ros.ros.complaints import Complaints
 from metric_pose_ros.ros.diagnostics import Performance
 
 

@@ -16,8 +16,9 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from metric_pose_ros.ros.complaints import Complaints
-from metric_pose_ros.ros.frames import FrameListener, MovingCamera
+from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.geometry.moving_camera import MovingCamera
+from metric_pose_ros.ros.frames import FrameListener
 from test.ros.graph import wait_until
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from metric_pose_ros.ros.packages import NEEDED, check, debian_name
-from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.settings import Settings
 from test.ros.graph import Running
 
 

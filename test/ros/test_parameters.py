@@ -12,9 +12,9 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from metric_pose_ros.pipeline import open_stream
 from metric_pose_ros.ros import parameters
-from metric_pose_ros.ros.node import open_stream
-from metric_pose_ros.ros.parameters import LIVE, Settings
+from metric_pose_ros.settings import LIVE, Settings
 from test.fake_models import save_detector, save_pose_model
 from test.ros.graph import Running
 

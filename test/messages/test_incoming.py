@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import rclpy
 
+from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.messages import camera_info, images
-from metric_pose_ros.messages.types import InstalledTypes
-from metric_pose_ros.ros.complaints import Complaints
-from metric_pose_ros.ros.input import CameraInput, Frame, NotReadyError
-from metric_pose_ros.ros.parameters import Settings
+from metric_pose_ros.messages import camera_info, compressed_images, images
+from metric_pose_ros.messages.incoming import CameraMessages, Frame, NotReadyError
+from metric_pose_ros.messages.types import RosbagsTypes
+from metric_pose_ros.settings import Settings
+from test.messages.conftest import TYPESTORE
 
-TYPES = InstalledTypes()
+TYPES = RosbagsTypes(TYPESTORE)
 WIDE, NARROW = Camera.from_fov(64, 48, 90), Camera.from_fov(64, 48, 30)
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Any]:
-    rclpy.init()
-    yield rclpy.create_node("input", namespace="/robot")
-    rclpy.shutdown()
+BLACK = np.zeros((48, 64, 3), np.uint8)
 
 
 @pytest.fixture
@@ -34,12 +27,21 @@ def complaints() -> Complaints:
 
 
 @pytest.fixture
-def source(node: Any, complaints: Complaints) -> CameraInput:
-    return CameraInput(node, Settings(), complaints)
+def source(complaints: Complaints) -> CameraMessages:
+    return made(complaints)
 
 
-def header(frame_id: str) -> Any:
-    return TYPES.make("std_msgs/msg/Header", stamp=TYPES.make("builtin_interfaces/msg/Time", sec=7), frame_id=frame_id)
+def made(complaints: Complaints, **settings: Any) -> CameraMessages:
+    topics = ("/robot/image", "/robot/camera_info")
+    return CameraMessages(TYPES, Settings(**settings), *topics, complaints, lambda: stamp(99))
+
+
+def stamp(seconds: int) -> Any:
+    return TYPES.make("builtin_interfaces/msg/Time", sec=seconds)
+
+
+def header(frame_id: str, seconds: int = 7) -> Any:
+    return TYPES.make("std_msgs/msg/Header", stamp=stamp(seconds), frame_id=frame_id)
 
 
 def info(camera: Camera, frame_id: str, **changes: Any) -> Any:
@@ -49,14 +51,11 @@ def info(camera: Camera, frame_id: str, **changes: Any) -> Any:
     return message
 
 
-def frame(source: CameraInput, frame_id: str, override: str = "") -> Frame:
-    source.keep_image(images.from_bgr(TYPES, header(frame_id), np.zeros((48, 64, 3), np.uint8)))
-    arrival = source.arrivals.take()
-    assert arrival is not None
-    return source.frame(arrival, override)
+def frame(source: CameraMessages, frame_id: str, override: str = "") -> Frame:
+    return source.frame(images.from_bgr(TYPES, header(frame_id), BLACK), override)
 
 
-def test_an_image_gets_the_camera_of_its_own_frame(source: CameraInput) -> None:
+def test_an_image_gets_the_camera_of_its_own_frame(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, "left"))
     source.keep_camera_info(info(NARROW, "right"))
     np.testing.assert_array_equal(frame(source, "left").camera.K, WIDE.K)
@@ -65,39 +64,41 @@ def test_an_image_gets_the_camera_of_its_own_frame(source: CameraInput) -> None:
     assert frame(source, "right").stamp_s == 7.0
 
 
-def test_the_newest_camera_info_counts(source: CameraInput) -> None:
+def test_the_newest_camera_info_counts(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, "left"))
     source.keep_camera_info(info(NARROW, "left"))
     np.testing.assert_array_equal(frame(source, "left").camera.K, NARROW.K)
 
 
-def test_a_camera_that_does_not_change_is_worked_out_once(source: CameraInput) -> None:
+def test_a_camera_that_does_not_change_is_worked_out_once(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, "left"))
     first = frame(source, "left").camera
     source.keep_camera_info(info(WIDE, "left"))
     assert frame(source, "left").camera is first
 
 
-def test_the_only_camera_serves_under_another_name_with_a_warning(source: CameraInput, complaints: Complaints) -> None:
+def test_the_only_camera_serves_under_another_name_with_a_warning(
+    source: CameraMessages, complaints: Complaints
+) -> None:
     source.keep_camera_info(info(WIDE, "camera"))
     np.testing.assert_array_equal(frame(source, "optical").camera.K, WIDE.K)
     assert "images have frame 'optical', but CameraInfo on /robot/camera_info has 'camera'" in complaints.latest
     assert not complaints.latest_is_error
 
 
-def test_of_several_cameras_none_is_guessed(source: CameraInput) -> None:
+def test_of_several_cameras_none_is_guessed(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, "left"))
     source.keep_camera_info(info(NARROW, "right"))
     with pytest.raises(NotReadyError, match=r"no CameraInfo yet on /robot/camera_info for frame 'middle'"):
         frame(source, "middle")
 
 
-def test_without_camera_info_an_image_has_to_wait(source: CameraInput) -> None:
+def test_without_camera_info_an_image_has_to_wait(source: CameraMessages) -> None:
     with pytest.raises(NotReadyError, match="no CameraInfo yet on /robot/camera_info"):
         frame(source, "left")
 
 
-def test_a_camera_that_is_mended_is_taken(source: CameraInput) -> None:
+def test_a_camera_that_is_mended_is_taken(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, "left", k=np.zeros(9)))
     with pytest.raises(ValueError, match="K is all zero"):
         frame(source, "left")
@@ -105,15 +106,29 @@ def test_a_camera_that_is_mended_is_taken(source: CameraInput) -> None:
     np.testing.assert_array_equal(frame(source, "left").camera.K, WIDE.K)
 
 
-def test_the_parameter_frame_id_renames_the_frame(source: CameraInput) -> None:
+def test_the_parameter_frame_id_renames_the_frame(source: CameraMessages) -> None:
     source.keep_camera_info(info(WIDE, ""))
     assert frame(source, "", override="base_camera").header.frame_id == "base_camera"
 
 
-def test_rectified_images_are_described_by_p(node: Any, complaints: Complaints) -> None:
-    source = CameraInput(node, Settings(image_is_rectified=True), complaints)
+def test_rectified_images_are_described_by_p(complaints: Complaints) -> None:
+    source = made(complaints, image_is_rectified=True)
     projection = np.hstack([NARROW.K, np.zeros((3, 1))]).ravel()
     source.keep_camera_info(info(WIDE, "left", p=projection, d=[0.3, 0.0, 0.0, 0.0, 0.0]))
     camera = frame(source, "left").camera
     np.testing.assert_array_equal(camera.K, NARROW.K)
     assert camera.straight
+
+
+def test_a_compressed_image_is_unpacked(source: CameraMessages) -> None:
+    source.keep_camera_info(info(WIDE, "left"))
+    found = source.frame(compressed_images.from_bgr(TYPES, header("left"), BLACK + 100), "")
+    np.testing.assert_array_equal(found.image_bgr, BLACK + 100)
+
+
+def test_an_image_without_a_stamp_is_stamped_on_arrival_with_a_warning(
+    source: CameraMessages, complaints: Complaints
+) -> None:
+    source.keep_camera_info(info(WIDE, "left"))
+    assert source.frame(images.from_bgr(TYPES, header("left", 0), BLACK), "").stamp_s == 99.0
+    assert complaints.latest == "images on /robot/image have no stamp: the time of arrival is taken"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from metric_pose_ros.ros.complaints import Complaints
+from metric_pose_ros.complaints import Complaints
 
 
 class Log:

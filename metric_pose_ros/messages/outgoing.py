@@ -1,0 +1,159 @@
+"""What goes out about a frame: each message under its topic, and only if somebody wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metric_pose_ros import overlay
+from metric_pose_ros.geometry.moving_camera import Transforms
+from metric_pose_ros.messages import compressed_images, detections, images, keypoints, poses, transforms
+from metric_pose_ros.messages import people as people_messages
+from metric_pose_ros.messages.humans import LIST, Bodies
+from metric_pose_ros.messages.incoming import Frame
+from metric_pose_ros.messages.markers import Look, PersonMarkers
+from metric_pose_ros.messages.types import MessageTypes
+from metric_pose_ros.people import Person
+from metric_pose_ros.settings import Settings
+
+MARKERS, KEYPOINTS, POSES, TF = "~/markers", "~/keypoints", "~/poses", "/tf"
+OVERLAY, COMPRESSED_OVERLAY = "~/overlay", "~/overlay/compressed"
+PEOPLE, DETECTIONS = "/people", "~/detections"
+
+
+class Topic(NamedTuple):
+    """A topic that there is.
+
+    Attributes:
+        name: ``~`` stands for the node's name.
+        kind: type of its messages.
+        depth: how many of them are kept for who is slow.
+        parameter: that must be set for it to be there at all; empty if none.
+    """
+
+    name: str
+    kind: str
+    depth: int
+    parameter: str = ""
+
+
+TOPICS = (
+    Topic(MARKERS, "visualization_msgs/msg/MarkerArray", 10),
+    Topic(KEYPOINTS, "sensor_msgs/msg/PointCloud2", 10),
+    Topic(OVERLAY, "sensor_msgs/msg/Image", 1),
+    Topic(COMPRESSED_OVERLAY, "sensor_msgs/msg/CompressedImage", 1),
+    Topic(TF, "tf2_msgs/msg/TFMessage", 100),
+    Topic(POSES, "geometry_msgs/msg/PoseArray", 10),
+    Topic(PEOPLE, "people_msgs/msg/People", 10, "publish_people"),
+    Topic(DETECTIONS, "vision_msgs/msg/Detection3DArray", 10, "publish_detections"),
+    Topic(LIST, "hri_msgs/msg/IdsList", 1, "publish_humans"),
+)
+"""All but those under ``/humans/bodies/<id>/``, which come and go with the ids of `LIST`."""
+
+
+class Outgoing(NamedTuple):
+    """A message and where it goes.
+
+    Attributes:
+        topic: a name of `TOPICS`, or one under ``/humans/bodies/<id>/``.
+        message: of that topic's type.
+    """
+
+    topic: str
+    message: Any
+
+
+class PeopleMessages:
+    """Makes the messages about one frame after the other.
+
+    Args:
+        types: source of message classes.
+        frames: says where the camera is.
+    """
+
+    def __init__(self, types: MessageTypes, frames: Transforms) -> None:
+        self._types = types
+        self._frames = frames
+        self._markers = PersonMarkers(types, Look())
+        self._bodies = Bodies(types)
+        self._header = types.make("std_msgs/msg/Header")
+        self._people_header = self._header
+
+    def about(
+        self, frame: Frame, people: Sequence[Person], settings: Settings, wanted: Callable[[str], bool]
+    ) -> Iterator[Outgoing]:
+        """The messages about a frame, with its stamp.
+
+        Args:
+            frame: of the camera.
+            people: in it.
+            settings: of now; those that need a message package count as they are.
+            wanted: whether anybody wants to have a topic. It is asked only of what can be left out: `TF`, `PEOPLE` and
+                `LIST` always come.
+        """
+        self._header = header = frame.header
+        least = settings.min_confidence
+        yield from self._draw(people, settings, wanted)
+        if settings.publish_tf:
+            yield Outgoing(TF, transforms.from_people(self._types, header, people, least))
+        if settings.publish_keypoints and wanted(KEYPOINTS):
+            yield Outgoing(KEYPOINTS, keypoints.from_people(self._types, header, people))
+        if settings.publish_poses and wanted(POSES):
+            yield Outgoing(POSES, poses.from_people(self._types, header, people))
+        if settings.publish_overlay:
+            yield from self._overlays(frame, people, least, wanted)
+        if settings.publish_people:
+            yield from self._people(frame, people, settings)
+        if settings.publish_detections and wanted(DETECTIONS):
+            yield Outgoing(DETECTIONS, detections.from_people(self._types, header, people, least))
+        if settings.publish_humans:
+            yield from (
+                Outgoing(*named) for named in self._bodies.about(header, frame.stamp_s, frame.image_bgr, people, wanted)
+            )
+
+    def clear(self, settings: Settings) -> Iterator[Outgoing]:
+        """Deletes every marker that is shown, and says that nobody is there."""
+        yield Outgoing(MARKERS, self._markers.clear(self._header))
+        if settings.publish_people and self._people_header.frame_id:
+            nobody = people_messages.from_people(self._types, self._people_header, [], np.eye(4))
+            yield Outgoing(PEOPLE, nobody)
+        if settings.publish_humans:
+            yield Outgoing(LIST, self._bodies.clear(self._header))
+
+    def _draw(self, people: Sequence[Person], settings: Settings, wanted: Callable[[str], bool]) -> Iterator[Outgoing]:
+        self._markers.look = replace(
+            self._markers.look,
+            min_confidence=settings.min_confidence,
+            lifetime=settings.marker_lifetime,
+            uncertainty=settings.draw_uncertainty,
+            body=settings.draw_body,
+        )
+        # Markers are always worked out: what must be deleted is known only to who saw it.
+        markers = self._markers.update(self._header, people if settings.publish_markers else ())
+        if wanted(MARKERS) and (settings.publish_markers or markers.markers):
+            yield Outgoing(MARKERS, markers)
+
+    def _overlays(
+        self, frame: Frame, people: Sequence[Person], least: float, wanted: Callable[[str], bool]
+    ) -> Iterator[Outgoing]:
+        raw, compressed = wanted(OVERLAY), wanted(COMPRESSED_OVERLAY)
+        if not (raw or compressed):
+            return
+        drawn = overlay.draw(frame.image_bgr, list(people), least)
+        if raw:
+            yield Outgoing(OVERLAY, images.from_bgr(self._types, frame.header, drawn))
+        if compressed:
+            yield Outgoing(COMPRESSED_OVERLAY, compressed_images.from_bgr(self._types, frame.header, drawn))
+
+    def _people(self, frame: Frame, people: Sequence[Person], settings: Settings) -> Iterator[Outgoing]:
+        """Costmaps drop a list that they cannot transform, so it is put into their frame here, or does not come."""
+        camera, target = frame.header.frame_id, settings.fixed_frame or frame.header.frame_id
+        patience = settings.transform_patience
+        pose = np.eye(4) if target == camera else self._frames.at(target, camera, frame.stamp_s, patience)
+        if pose is None:
+            return
+        self._people_header = self._types.make("std_msgs/msg/Header", stamp=frame.header.stamp, frame_id=target)
+        yield Outgoing(PEOPLE, people_messages.from_people(self._types, self._people_header, people, pose))

@@ -1,0 +1,118 @@
+"""The parameters of node and bag command: one table of names, defaults, ranges and descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+
+def _parameter(
+    default: Any,
+    text: str,
+    low: float | None = None,
+    high: float | None = None,
+    live: bool = False,
+    node_only: bool = False,
+) -> Any:
+    """A row of the table.
+
+    `live` ones take effect at the next frame, others when the node is configured; `node_only` ones say nothing about
+    the frames of a bag.
+    """
+    return field(default=default, metadata={"text": text, "low": low, "high": high, "live": live, "node": node_only})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values of the parameters. ``config/metric_pose.yaml`` lists the same with their defaults."""
+
+    autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.", node_only=True)
+    model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
+    skeleton: str = _parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
+    engine: str = _parameter(
+        "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda or onnxruntime."
+    )
+    build_only: bool = _parameter(False, "Build the engines that are missing for this GPU, then end.", node_only=True)
+    detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
+    detections_topic: str = _parameter(
+        "", "Topic of 2D detections to take instead of the detector's; needs vision_msgs."
+    )
+    detections_class: str = _parameter("person", "Class of people among them; empty takes every class.")
+    detection_interval: int = _parameter(
+        8, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
+    )
+    background_detection: bool = _parameter(
+        True,
+        "While somebody is tracked, the detector looks on a thread of its own, so that no frame waits for it.",
+        node_only=True,
+    )
+    threads: int = _parameter(2, "CPU threads; a detector in the background takes one of them.", 1, 64)
+    mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
+    most_people: int = _parameter(16, "Of more detections, so many best ones are looked at.", 1, 100)
+    min_confidence: float = _parameter(
+        0.1, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
+    )
+    marker_lifetime: float = _parameter(
+        1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
+    )
+    draw_uncertainty: bool = _parameter(
+        False, "Markers show each joint's standard deviation as an ellipsoid.", live=True
+    )
+    draw_body: bool = _parameter(False, "Markers show the body as capsules.", live=True)
+    publish_markers: bool = _parameter(True, "Publish markers for RViz.", live=True)
+    publish_keypoints: bool = _parameter(True, "Publish every joint as a point of a cloud.", live=True)
+    publish_overlay: bool = _parameter(True, "Publish the image with skeletons while somebody listens.", live=True)
+    publish_tf: bool = _parameter(True, "Publish a TF frame per body and joint.", live=True)
+    publish_poses: bool = _parameter(True, "Publish a pose per body.", live=True)
+    publish_people: bool = _parameter(False, "Publish /people for nav2's social layers; needs people_msgs.")
+    publish_detections: bool = _parameter(False, "Publish a 3D box per person; needs vision_msgs.")
+    publish_humans: bool = _parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.")
+    publish_when_unheard: bool = _parameter(
+        True, "Look for people even while nobody subscribes to what is published.", live=True, node_only=True
+    )
+    fixed_frame: str = _parameter("", "Frame of /people, such as the costmap's; empty takes the camera's.")
+    tracking_frame: str = _parameter(
+        "", "Frame that stands still, such as odom, in which people are followed; empty takes the camera's."
+    )
+    transform_patience: float = _parameter(
+        0.05,
+        "Seconds to wait for the transform of an image's time before an older one is taken.",
+        0.0,
+        1.0,
+        live=True,
+        node_only=True,
+    )
+    frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
+    image_transport: str = _parameter("raw", "How images come: raw, or compressed (JPEG or PNG on image/compressed).")
+    camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")
+    image_is_rectified: bool = _parameter(
+        False, "Images come without distortion (image_rect): CameraInfo's P describes them, not K and D."
+    )
+    diagnostics_period: float = _parameter(1.0, "Seconds between messages on /diagnostics.", 0.1, 60.0, node_only=True)
+
+
+LIVE = frozenset(row.name for row in fields(Settings) if row.metadata["live"])
+"""Parameters that may change while the node runs."""
+NODE_ONLY = frozenset(row.name for row in fields(Settings) if row.metadata["node"])
+"""Parameters that mean nothing for a bag."""
+
+
+def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Settings with other values, checked as ROS checks a node's parameters.
+
+    Raises:
+        ValueError: if there is no such parameter, or a value is of another type or out of range.
+    """
+    rows = {row.name: row for row in fields(Settings)}
+    for name, value in values.items():
+        row = rows.get(name)
+        if row is None:
+            raise ValueError(f"there is no parameter {name!r}; known are {', '.join(rows)}")
+        if type(value) is not type(row.default):
+            wanted = {bool: "true or false", int: "a whole number", float: "a number with a point", str: "a text"}
+            raise ValueError(f"the parameter {name} is {value!r}, expected {wanted[type(row.default)]}")
+        low, high = row.metadata["low"], row.metadata["high"]
+        if low is not None and not low <= value <= high:
+            raise ValueError(f"the parameter {name} is {value}, expected {low} to {high}")
+    return replace(settings, **values)
