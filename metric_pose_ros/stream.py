@@ -84,7 +84,7 @@ class StreamEstimator:
     Args:
         estimator: that finds and places people in one frame; it needs a detector.
         detection_interval: the detector looks at every so-many-th frame, at every second one while somebody is
-            lost, and at every one while nobody is tracked. A
+            lost or not yet trusted, and at every one while nobody is tracked. A
             detector of several parts, as for near and far, is asked one part at a time after the first frame.
         background_detection: while somebody is tracked, let the detector look on a thread of its own, so that no frame
             waits for it. What it finds comes in a few frames later, and depends on timing; without it, equal frames
@@ -175,8 +175,8 @@ class StreamEstimator:
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
         """What the detector found; nothing when it did not look."""
         self._since_detection += 1
-        lost = any(self._is_lost(track) for track, _ in expected) and self._since_detection >= 2
-        due = self._since_detection >= self.detection_interval or lost or not expected
+        doubtful = any(self._is_lost(track) or not track.id for track, _ in expected) and self._since_detection >= 2
+        due = self._since_detection >= self.detection_interval or doubtful or not expected
         # With nobody to follow there is nothing else to do, so whoever comes in is found in this very frame.
         if self._worker is None or (self._pending is None and not expected):
             if not due:
@@ -245,6 +245,8 @@ class StreamEstimator:
             if lost or common < _AGREED:
                 found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
         for column, (track, _) in enumerate(expected):
+            if column in agreed:
+                track.detections += 1
             track.unconfirmed = 0 if column in agreed else track.unconfirmed + 1
             if track.unconfirmed > _PATIENCE and not (track.hidden and self._is_lost(track)):
                 self.tracker.forget(track)

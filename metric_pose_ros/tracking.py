@@ -44,6 +44,7 @@ class Track:
         shape: smooths the joints about it, in the tracking frame.
         size: keeps the body's size.
         hits: frames in which the person was seen.
+        detections: how often the detector, not only the track itself, has said that somebody is there.
         id: ``p1``, ``p2``, ...; empty until the track is trusted.
         unconfirmed: detections in a row that did not find the person.
         hidden: whether somebody nearer stands in the line of sight to where the person is expected.
@@ -56,6 +57,7 @@ class Track:
     shape: OneEuroFilter
     size: BodySize = field(default_factory=BodySize)
     hits: int = 0
+    detections: int = 0
     id: str = ""
     unconfirmed: int = 0
     hidden: bool = False
@@ -117,7 +119,9 @@ class Tracker:
 
     Args:
         birth_hits: frames a person must be seen in before being reported.
-        sure_score: people whose box scores at least this are reported at once.
+        birth_detections: how often the detector must have found the person before that. The pose network sees a person
+            in nearly every box, so a box between two people would confirm itself.
+        sure_score: people whose box scores at least this are reported at once, if nobody else is near in the image.
         death_s: seconds without being seen after which a person is forgotten.
         hidden_s: the same for whoever is behind somebody else.
         steady_hz: cutoff of the smoothing of the pose at rest; lower is smoother.
@@ -127,6 +131,7 @@ class Tracker:
     def __init__(
         self,
         birth_hits: int = 3,
+        birth_detections: int = 2,
         sure_score: float = 0.4,
         death_s: float = 0.7,
         hidden_s: float = 3.0,
@@ -134,6 +139,7 @@ class Tracker:
         lively: float = 2.0,
     ) -> None:
         self._birth_hits = birth_hits
+        self._birth_detections = birth_detections
         self._sure_score = sure_score
         self._death_s = death_s
         self._hidden_s = hidden_s
@@ -198,7 +204,10 @@ class Tracker:
                 motion = WalkingFilter(position, covariance)
                 track = Track(person, stamp_s, motion, OneEuroFilter(*self._filter))
                 self.tracks.append(track)
-            smooth = self._advance(track, person, stamp_s, look.apart, pose)
+            if look.detected and look.track is None:
+                track.detections += 1
+            sure = look.detected and look.apart and person.score >= self._sure_score
+            smooth = self._advance(track, person, stamp_s, sure, pose)
             if track.id:
                 reported.append(smooth)
         self._note_who_is_hidden(stamp_s, pose)
@@ -220,7 +229,7 @@ class Tracker:
     def _memory_s(self, track: Track) -> float:
         return self._hidden_s if track.hidden and track.id else self._death_s
 
-    def _advance(self, track: Track, person: Person, stamp_s: float, apart: bool, pose: Floats | None) -> Person:
+    def _advance(self, track: Track, person: Person, stamp_s: float, sure: bool, pose: Floats | None) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
         person = track.size(person)
         position, covariance = _placed(person, pose, _TREMBLING)
@@ -232,7 +241,8 @@ class Tracker:
         joints = _to_camera(track.motion.position, pose) + shape @ turn
         track.person, track.seen_s = person, stamp_s
         track.hits += 1
-        if not track.id and (track.hits >= self._birth_hits or (apart and person.score >= self._sure_score)):
+        confirmed = track.hits >= self._birth_hits and track.detections >= self._birth_detections
+        if not track.id and (confirmed or sure):
             self._named += 1
             track.id = f"p{self._named}"
         return replace(person, joints3d=joints, id=track.id, velocity=turn.T @ track.motion.velocity)

@@ -116,6 +116,14 @@ def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
     assert seen[-10:] == [0] * 10
 
 
+def test_the_detector_soon_looks_again_at_somebody_unsure_and_reports_whom_it_finds_twice(pose_model):
+    detector = Recorder(BOX, score=0.3)
+    stream = stream_with(pose_model, detector, detection_interval=100)
+    reported = [len(stream(image_with(BOX), CAMERA, frame * FRAME_S)) for frame in range(5)]
+    assert reported == [0, 0, 1, 1, 1]
+    assert detector.looks == 2  # frames 0 and 2
+
+
 def test_a_track_that_went_astray_gives_way_to_the_detector(pose_model):
     detector = Recorder(BOX)
     stream = stream_with(pose_model, detector, detection_interval=1)

@@ -66,6 +66,16 @@ def test_unsure_people_are_reported_only_when_seen_several_times():
     assert tracker.update([somebody(), somebody(2, score=0.9)], 4 * FRAME_S)[1].id == "p2"
 
 
+def test_a_track_that_only_confirms_itself_is_not_reported_until_the_detector_agrees():
+    tracker = Tracker(birth_hits=3, birth_detections=2)
+    tracker.update([somebody()], 0.0, [Look(somebody().box, 0.9, detected=True, apart=False)])
+    (track,) = tracker.tracks
+    looks = [Look(somebody().box, 0.9, track)]
+    assert [len(tracker.update([somebody()], k * FRAME_S, looks)) for k in range(1, 11)] == [0] * 10
+    track.detections += 1
+    assert len(tracker.update([somebody()], 11 * FRAME_S, looks)) == 1
+
+
 def test_who_was_only_looked_for_begins_no_track():
     tracker = Tracker()
     tracker.update([somebody(-1)], 0.0)
