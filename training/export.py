@@ -29,13 +29,8 @@ from training.data.sources import ShardSource
 from training.exporting.calibrate import calibrate, predict_validation
 from training.exporting.gpu_graph import PRECISIONS as GPU_PRECISIONS
 from training.exporting.gpu_graph import write_gpu_graph
-from training.exporting.precision import (
-    LARGEST_DIFFERENCE,
-    PRECISIONS,
-    store_weights_as_fp16,
-    with_half_network,
-    with_rounded_weights,
-)
+from training.exporting.half_precision import half_within
+from training.exporting.precision import LARGEST_DIFFERENCE, PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.pose_model import PoseModel, PoseOutput
 from training.tracing import crops_to_try, trace
@@ -80,18 +75,22 @@ def export_model(
     if precision == "fp16-weights":
         reference = with_rounded_weights(reference)
     outputs = outputs_of(reference, inputs)
-    shipped = with_half_network(reference) if precision == "fp16" else reference
     example = {name: value[:2] for name, value in inputs.items()}
-    graph = onnx.load_from_string(trace(_Given(shipped, tuple(outputs)), example, tuple(outputs), opset))
+    graph = onnx.load_from_string(trace(_Given(reference, tuple(outputs)), example, tuple(outputs), opset))
     _keep_intrinsics(graph)
+    said, largest = PRECISIONS[precision], LARGEST_DIFFERENCE[precision]
     if precision == "fp16-weights":
         store_weights_as_fp16(graph)
+    elif precision == "fp16":
+        graph, kept = half_within(
+            graph, largest, lambda half: max(compare(outputs, half.SerializeToString(), inputs).values())
+        )
+        said = f"{said}; {kept}" if kept else said
     entry = graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(model, facts, precision, tuple(outputs)))
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata(model, facts, said, tuple(outputs)))
     check_opset(graph, opset)
     file = graph.SerializeToString()
     differences = compare(outputs, file, inputs)
-    largest = LARGEST_DIFFERENCE[precision]
     if not max(differences.values()) <= largest:
         raise ValueError(
             f"{path} is not written: ONNX Runtime and torch differ by {differences} (px, mm; of absolute positions mm "
@@ -130,7 +129,7 @@ def outputs_of(model: PoseModel, inputs: Inputs) -> dict[str, Tensor]:
 
 
 def metadata(model: PoseModel, facts: dict[str, Any], precision: str, outputs: tuple[str, ...]) -> dict[str, Any]:
-    """What a model file says of itself, under the metadata key ``metric_pose_ros``.
+    """What a model file says of itself, its precision in words among it, under the metadata key ``metric_pose_ros``.
 
     Only what says where people are in the image and in space is of the kind ``pose``, which robots run.
     """
@@ -143,7 +142,7 @@ def metadata(model: PoseModel, facts: dict[str, Any], precision: str, outputs: t
         "crop_scale": CROP_SCALE,
         "box_size_mm": model.head.geometry.box_size_mm,
         "stride": model.stride,
-        "precision": PRECISIONS[precision],
+        "precision": precision,
         "created": datetime.date.today().isoformat(),
         **facts,
     }
@@ -249,7 +248,8 @@ def _export(arguments: argparse.Namespace) -> int:
     facts = {"name": path.stem, **config.get("facts", {})}
     inputs = realistic_inputs(model, config)
     differences = export_model(model, path, facts, arguments.opset, arguments.precision, inputs)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {PRECISIONS[arguments.precision]}, SHA-256 {sha256(path)}")
+    said = PoseFile(path).metadata["precision"]
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256(path)}")
     told = ", ".join(f"{name} {value:.4f}" for name, value in differences.items())
     on = "crops of people" if inputs else "made-up crops"
     print(f"largest differences from torch on {on}: {told} (px, mm; absolute mm per metre)")

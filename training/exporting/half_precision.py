@@ -5,28 +5,60 @@ What decodes the heatmaps and places the person stays fp32: thousands of millime
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+SHARES_KEPT = (0.0, 0.125, 0.25, 0.375, 0.5, 0.75)
+"""Of the convolutions, that stay fp32 from the input on: what is tried."""
 
 _SIZES_ONLY = {"Resize": (1, 2, 3), "Pad": (1, 3), "Slice": (1, 2, 3, 4), "Reshape": (1,)}
 """Inputs of operators that are sizes or places, not values."""
 _LARGEST = float(np.finfo(np.float16).max)
 
 
-def to_half(graph: onnx.ModelProto, source: str = "crops") -> None:
+def half_within(
+    graph: onnx.ModelProto, largest: float, difference: Callable[[onnx.ModelProto], float]
+) -> tuple[onnx.ModelProto, str]:
+    """A copy of a graph with as much of the network in fp16 as a promise allows.
+
+    What the first convolutions round off is in everything after them, so they are the first to stay fp32.
+
+    Args:
+        graph: an exported model in fp32.
+        largest: what `difference` may be.
+        difference: of a copy from what it should give.
+
+    Returns:
+        the copy, and in words which convolutions stayed fp32, empty if none did. The last attempt is returned even if
+        it differs by more.
+    """
+    count = sum(map(_is_convolution, _network(graph.graph, "crops")))
+    for kept in sorted({int(share * count) for share in SHARES_KEPT}):
+        half = onnx.ModelProto()
+        half.CopyFrom(graph)
+        to_half(half, kept=kept)
+        if difference(half) <= largest:
+            break
+    return half, f"the first {kept} of {count} convolutions fp32" if kept else ""
+
+
+def to_half(graph: onnx.ModelProto, source: str = "crops", kept: int = 0) -> None:
     """Makes everything from an input to the last convolutions compute in fp16, in place.
 
     Args:
         graph: fp32; its weights may be stored as fp16 with a Cast to fp32 behind.
         source: name of the input that the network looks at.
+        kept: so many convolutions from `source` on stay fp32, with what comes between them.
 
     Raises:
-        ValueError: if no convolution depends on `source`.
+        ValueError: if no other convolution depends on `source`.
     """
     body = graph.graph
     types = _float_tensors(graph)
-    inside = _network(body, source)
+    inside = _after(_network(body, source), kept)
     if not inside:
         raise ValueError(f"no convolution depends on {source!r}: there is nothing to compute in fp16")
     made = {name for node in inside for name in node.output if name in types}
@@ -77,6 +109,16 @@ def _network(body: onnx.GraphProto, source: str) -> list[onnx.NodeProto]:
             # Sizes that are read from a tensor are whole numbers, and computed as before.
             chosen.append(node)
     return chosen[::-1]
+
+
+def _is_convolution(node: onnx.NodeProto) -> bool:
+    return node.op_type in ("Conv", "ConvTranspose")
+
+
+def _after(nodes: list[onnx.NodeProto], convolutions: int) -> list[onnx.NodeProto]:
+    """What comes after so many of the convolutions."""
+    ends = [0, *(place + 1 for place, node in enumerate(nodes) if _is_convolution(node))]
+    return nodes[ends[convolutions] :] if convolutions < len(ends) else []
 
 
 def _half_of(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
 from training.networks.pose_model import PoseModel
 
@@ -34,33 +32,6 @@ def with_rounded_weights(model: PoseModel) -> PoseModel:
             if parameter.numel() >= SMALLEST_FP16_WEIGHT:
                 parameter.copy_(parameter.half().float())
     return rounded
-
-
-def with_half_network(model: PoseModel) -> PoseModel:
-    """A copy that computes backbone, neck and the head's weights in fp16.
-
-    What in a head has no weights reads heatmaps and places people, and stays in fp32.
-    """
-    halved = copy.deepcopy(model)
-    network = {*halved.backbone.modules(), *halved.neck.modules()}
-    for module in halved.modules():
-        own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-        has_weights = any(isinstance(value, nn.Parameter) for _, value in own) or isinstance(module, nn.BatchNorm2d)
-        if not own or not (has_weights or module in network):
-            continue
-        for name, value in own:
-            if isinstance(value, nn.Parameter):
-                value.data = value.data.half()
-            elif value.is_floating_point():
-                setattr(module, name, value.half())
-        module.register_forward_pre_hook(_halve_inputs)
-    return halved
-
-
-def _halve_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        value.half() if isinstance(value, Tensor) and value.dtype == torch.float32 else value for value in inputs
-    )
 
 
 def store_weights_as_fp16(graph: onnx.ModelProto) -> None:

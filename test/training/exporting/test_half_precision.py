@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from metric_pose_ros.models import find_model
-from training.exporting.half_precision import _network, to_half
+from training.exporting.half_precision import _network, half_within, to_half
 from training.model_file import cpu_session
 
 SHIPPED = [str(find_model(name)) for name in ("fast", "heavy")]
@@ -124,6 +124,26 @@ def test_sizes_stay_and_values_that_others_read_come_back_as_fp32():
     # A constant beyond what fp16 holds becomes the largest it does hold, not infinity.
     twin = next(tensor for tensor in graph.graph.initializer if tensor.name == "large.fp16")
     assert float(numpy_helper.to_array(twin)) == 65504
+
+
+def test_the_first_convolutions_may_stay_as_they_are():
+    graph = small_graph()
+    crops = np.random.default_rng(1).random((2, 3, 8, 8)).astype(np.float32)
+    expected = cpu_session(graph.SerializeToString()).run(["mean"], {"crops": crops})
+    to_half(graph, kept=1)
+    typed = types(graph)
+    assert [typed[name] for name in ("first", "a", "b.fp16", "second.fp16", "d.fp16", "d")] == [1, 1, 10, 10, 10, 1]
+    assert "crops.fp16" not in typed
+    found = cpu_session(graph.SerializeToString()).run(["mean"], {"crops": crops})
+    assert 0 < np.abs(found[0] - expected[0]).max() < 0.005
+
+
+def test_as_few_convolutions_stay_as_the_promise_allows():
+    assert half_within(small_graph(), 1.0, lambda half: 1.0)[1] == ""
+    differences = iter([float("nan"), 1.0])
+    graph, kept = half_within(small_graph(), 1.0, lambda half: next(differences))
+    assert kept == "the first 1 of 2 convolutions fp32"
+    assert [types(graph)[name] for name in ("a", "d.fp16")] == [TensorProto.FLOAT, TensorProto.FLOAT16]
 
 
 def test_a_graph_without_a_network_is_refused():
