@@ -9,9 +9,12 @@ import numpy as np
 
 from training.synthesis import mesh_columns as r
 from training.synthesis.assets import SPLITS
+from training.synthesis.faces import FACE_PIXELS, paint_face
 from training.synthesis.renderer import Looks
 
 FABRIC_PIXELS = 128
+
+_FACES = 64
 
 _HAIR_COLOURS = np.array(
     [
@@ -80,11 +83,13 @@ def fabric(rng: np.random.Generator, photographs: list[np.ndarray]) -> np.ndarra
 
 @dataclass(frozen=True)
 class Wardrobe:
-    """Fabrics (K, 128, 128, 3), edge noises (n, 256, 256) and creases (n, 128, 128, 3) that one split draws from."""
+    """What one split draws from: fabrics (K, 128, 128, 3), edge noises (n, 256, 256), creases (n, 128, 128, 3), faces
+    (m, 128, 128, 4)."""
 
     fabrics: np.ndarray
     edges: np.ndarray
     creases: np.ndarray
+    faces: np.ndarray
 
     @classmethod
     def build(cls, seed: int, photographs: list[np.ndarray], count: int = 300) -> Wardrobe:
@@ -93,7 +98,9 @@ class Wardrobe:
         fabrics = np.stack([fabric(rng, photographs) for _ in range(count)])
         edges = np.stack([noise_texture(rng, 256) for _ in range(8)])
         creases = np.stack([np.repeat(noise_texture(rng)[..., None], 3, -1) for _ in range(8)])
-        return cls(fabrics, edges, np.ascontiguousarray(creases))
+        mottles = [noise_texture(rng, FACE_PIXELS) for _ in range(8)]
+        faces = np.stack([paint_face(rng, mottles[number % 8]) for number in range(_FACES)])
+        return cls(fabrics, edges, np.ascontiguousarray(creases), faces)
 
 
 def wardrobe_of(split: str, photographs: list[np.ndarray]) -> Wardrobe:
@@ -107,41 +114,76 @@ def sample_looks(rng: np.random.Generator, count: int, wardrobe: Wardrobe) -> Lo
     def uniform(low: float, high: float) -> np.ndarray:
         return rng.uniform(low, high, count)
 
-    def one_of(odds: list[float], *choices: np.ndarray) -> np.ndarray:
-        return np.choose(rng.choice(len(odds), count, p=odds), choices)
+    def one_of(odds: list[float], *choices: np.ndarray | float) -> np.ndarray:
+        return np.choose(rng.choice(len(odds), count, p=odds), [np.broadcast_to(choice, count) for choice in choices])
 
+    def sometimes(odds: float, values: np.ndarray | float, otherwise: float = 0.0) -> np.ndarray:
+        return np.where(rng.random(count) < odds, values, otherwise)
+
+    # What hangs from the waist: nothing, a skirt, a dress, a coat.
+    hanging = rng.choice(4, count, p=[0.78, 0.06, 0.08, 0.08])
+    skirted, dress, coat = (hanging == 1) | (hanging == 2), hanging == 2, hanging == 3
+    skirt = np.where(skirted, rng.integers(1, r.FIRST_COAT, count), 0)
+    skirt = np.where(coat, rng.integers(r.FIRST_COAT, len(r.SKIRTS), count), skirt)
+    hat = rng.choice(5, count, p=[0.76, 0.08, 0.07, 0.04, 0.05])  # none, beanie, cap, sun hat, helmet
+    hood = (hat == 0) & (rng.random(count) < 0.06)
+    jacket = coat | (rng.random(count) < 0.16)
     bald = uniform(0, 1) < 0.06
+
+    cut = np.zeros((count, 15))
     waist = uniform(0.05, 0.17)
-    cut = np.zeros((count, 11))
-    none = np.full(count, -0.1)
-    cut[:, r.SLEEVE] = one_of(
-        [0.15, 0.33, 0.47, 0.05], uniform(0.12, 0.3), uniform(0.3, 0.55), uniform(0.88, 1.0), none
-    )
-    cut[:, r.HEM], cut[:, r.NECK] = waist - uniform(-0.01, 0.16), uniform(0.50, 0.60)
-    cut[:, r.TROUSERS] = one_of([0.25, 0.75], uniform(0.25, 0.5), uniform(0.85, 1.02))
-    cut[:, r.WAIST] = waist
+    long_sleeve = uniform(0.85, 1.02)
+    sleeve = one_of([0.15, 0.36, 0.44, 0.05], uniform(0.12, 0.3), uniform(0.3, 0.55), long_sleeve, -0.1)
+    cut[:, r.SLEEVE] = np.where(jacket | hood, long_sleeve, sleeve)
+    cut[:, r.HEM] = np.where(coat, -0.08, waist - uniform(-0.01, 0.16))
+    neck = one_of([0.75, 0.25], uniform(0.50, 0.60), uniform(0.585, 0.605))
+    cut[:, r.NECK] = np.where(hood, 0.605, neck)
+    trousers = one_of([0.25, 0.75], uniform(0.25, 0.5), uniform(0.85, 1.02))
+    cut[:, r.TROUSERS] = np.where(skirted, one_of([0.65, 0.35], 0.12, uniform(0.85, 0.98)), trousers)
+    cut[:, r.WAIST] = np.where(skirted, 0.14, waist)
     cut[:, r.SHOES], cut[:, r.GLOVES] = uniform(0, 1) < 0.93, uniform(0, 1) < 0.05
-    cut[:, r.HAIRLINE] = np.where(bald, 9, uniform(-0.005, 0.03))
+    hairline = one_of([0.85, 0.15], uniform(-0.012, 0.012), uniform(0.01, 0.035))
+    cut[:, r.HAIRLINE] = np.where(hood, uniform(-0.05, -0.03), np.where(bald, 9, hairline))
     cut[:, r.TOP_SCALE], cut[:, r.BOTTOM_SCALE], cut[:, r.BUMP] = uniform(1, 3), uniform(1, 3), uniform(0.1, 0.7)
-    fabrics = rng.integers(len(wardrobe.fabrics), size=(count, 3))
-    overall = uniform(0, 1) < 0.12
+    cut[:, r.OPENING] = np.where(jacket, uniform(0.01, 0.085), -1)
+    cut[:, r.HAT] = np.choose(hat, [np.full(count, 9.0), uniform(-0.03, 0.01), *[uniform(-0.01, 0.015)] * 3])
+    cut[:, r.HOOD], cut[:, r.COAT] = hood, coat
+
+    fabrics = rng.integers(len(wardrobe.fabrics), size=(count, 5))
+    overall = dress | (uniform(0, 1) < 0.10)
     fabrics[overall, 1] = fabrics[overall, 0]
     dark = rng.beta(1.2, 1.4, count)[:, None]
-    hair = _HAIR_COLOURS[rng.choice(6, count, p=[0.35, 0.3, 0.12, 0.1, 0.1, 0.03])]
+    tone = rng.uniform(0.85, 1.15, (count, 1)) * (1 + rng.normal(0, 0.04, (count, 3)))
+    hair = _HAIR_COLOURS[rng.choice(6, count, p=[0.35, 0.3, 0.12, 0.1, 0.1, 0.03])] * rng.uniform(0.6, 1.4, (count, 1))
     dyed = uniform(0, 1) < 0.05
     loose = [
-        one_of([0.45, 0.45, 0.1], uniform(0.001, 0.006), uniform(0.006, 0.022), uniform(0.02, 0.035)) for _ in range(2)
+        one_of([0.35, 0.5, 0.15], uniform(0.001, 0.006), uniform(0.006, 0.022), uniform(0.02, 0.04)) for _ in range(2)
     ]
+    loose[0] = np.where(jacket | hood, np.maximum(loose[0], 0.012), loose[0])
+    loose[1] = np.where(skirted, np.minimum(loose[1], 0.006), loose[1])
+    flare = [sometimes(0.25, uniform(0, 0.04)), sometimes(0.3, uniform(0, 0.05)), sometimes(0.8, uniform(0, 0.14))]
+    flare[1] = np.where(skirted, 0, flare[1])
+    volume = one_of([0.6, 0.3, 0.1], uniform(0.004, 0.02), uniform(0.015, 0.035), uniform(0.03, 0.06))
+    thickness = np.choose(
+        hat, [np.zeros(count), uniform(0.008, 0.03), *[uniform(0.008, 0.02)] * 2, uniform(0.02, 0.04)]
+    )
+    brim = np.choose(
+        hat, [np.zeros(count), np.zeros(count), uniform(0.04, 0.075), uniform(0.03, 0.09), uniform(0, 0.03)]
+    )
     return Looks.of(
         cut=cut,
         fabrics=fabrics,
         creases=rng.integers(len(wardrobe.creases), size=count),
         edges=rng.integers(len(wardrobe.edges), size=count),
-        skin=(_SKIN_LIGHT * (1 - dark) + _SKIN_DARK * dark) * rng.uniform(0.85, 1.15, (count, 1)),
-        hair=np.where(dyed[:, None], rng.uniform(0.02, 0.8, (count, 3)) ** 2, hair),
-        skirt=uniform(0, 1) < 0.10,
-        long_hair=~bald & (uniform(0, 1) < 0.22),
+        faces=rng.integers(len(wardrobe.faces), size=count),
+        skin=(_SKIN_LIGHT * (1 - dark) + _SKIN_DARK * dark) * tone,
+        hair=np.clip(np.where(dyed[:, None], rng.uniform(0.02, 0.8, (count, 3)) ** 2, hair), 0.005, 0.9),
+        skirt=skirt,
+        long_hair=~bald & ~hood & (uniform(0, 1) < 0.25),
         looseness=np.stack(loose, 1),
-        hair_volume=uniform(0.004, 0.035),
+        flare=np.stack(flare, 1),
+        collar=np.where(hood | (rng.random(count) < 0.12), uniform(0.008, 0.03), 0),
+        hair_volume=np.where(hat > 0, np.minimum(volume, 0.015), np.where(hood, uniform(0.015, 0.035), volume)),
+        hat=np.stack([thickness, brim, hat == 3], 1),
         wrinkle=rng.uniform(0, 1, (count, 2)),
     )

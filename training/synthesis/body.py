@@ -11,7 +11,8 @@ import torch
 
 from metric_pose_ros.skeleton import BODY_30
 from training.synthesis import joints as definitions
-from training.synthesis.mesh_columns import BODY, EYE, HAIR_MESH, SKIRT
+from training.synthesis.local_changes import LOCAL_CHANGES, sample_local_changes
+from training.synthesis.mesh_columns import BODY, EYE, HAIR_MESH, SKIRT, SKIRTS
 from training.synthesis.rig import Rig
 from training.synthesis.skinning import Anatomy, Bodies
 
@@ -21,6 +22,9 @@ BODY_VERTICES = 13380
 _EYE_VERTICES = (14598, 14742)
 
 _HELPERS = {"helper-skirt": SKIRT, "helper-hair": HAIR_MESH}
+
+_FACE_FRONT, _FRINGE = -0.075, 0.765
+"""MakeHuman's hair hangs over the face too: what lies before this y and below this z (m, rest pose) is cut off."""
 
 TOP_OF_TROUSERS, BOTTOM_OF_TROUSERS = 0.076, -0.749
 """Heights (m) in the rest pose between which the leg field runs from 0 to 1."""
@@ -32,10 +36,10 @@ class Mesh:
 
     Attributes:
         faces: (F, 3) int32 skin and eyes, then skirt, then long hair; kinds: (F,) int8 BODY, EYE, SKIRT or HAIR_MESH.
-        rest: (V, 3) rest positions, m. fields: (V, 7), see mesh_columns:
+        rest: (V, 3) rest positions, m. fields: (V, 8), see mesh_columns:
             along the arm (0 shoulder, 1 wrist, negative elsewhere), along the leg (0 waist, 1 ankle), height,
-            above the hairline, and the shares of head, foot and hand in a vertex's skinning.
-        landmarks: (6,) what `shade_person` needs to draw a face.
+            above the hairline, the shares of head, foot and hand in a vertex's skinning, above a hat's edge.
+        landmarks: (3,) rest position of the left eye, which `shade_person` needs.
     """
 
     faces: np.ndarray
@@ -45,13 +49,19 @@ class Mesh:
     landmarks: np.ndarray
 
     @cached_property
-    def body(self) -> np.ndarray:
-        """(., 3) triangles without what can be worn."""
-        return np.ascontiguousarray(self.faces[self.worn(False, False)])
+    def vertex_kinds(self) -> np.ndarray:
+        """(V,) int64 what each vertex belongs to; those of no triangle are called EYE."""
+        kinds: np.ndarray = np.full(len(self.rest), EYE, np.int64)
+        kinds[self.faces] = self.kinds[:, None]
+        return kinds
 
-    def worn(self, skirt: bool, hair: bool) -> np.ndarray:
-        """(F,) bool which triangles are there with or without the helper meshes."""
-        return ((self.kinds != SKIRT) | skirt) & ((self.kinds != HAIR_MESH) | hair)
+    def worn(self, skirt: int, hair: bool) -> np.ndarray:
+        """(F,) bool which triangles are there with one of SKIRTS, with or without long hair."""
+        hem, opening = SKIRTS[skirt]
+        middle = self.rest[self.faces].mean(1)
+        hanging = (middle[:, 2] > hem) & ((middle[:, 1] > -0.02) | (np.abs(middle[:, 0]) >= opening))
+        curtain = (middle[:, 1] < _FACE_FRONT) & (middle[:, 2] < _FRINGE)
+        return ((self.kinds != SKIRT) | hanging) & ((self.kinds != HAIR_MESH) | (hair & ~curtain))
 
 
 class AnnyBody:
@@ -62,7 +72,7 @@ class AnnyBody:
         from anny.keypoints import KeypointsRegressor
         from anny.shape_distribution import SimpleShapeDistribution
 
-        self.model = anny.Anny(topology="anny-full", local_changes="none").to(dtype=torch.float32)
+        self.model = anny.Anny(topology="anny-full", local_changes=list(LOCAL_CHANGES)).to(dtype=torch.float32)
         self._shapes = SimpleShapeDistribution(self.model)
         self.bones = list(self.model.bone_labels)
         self.bone_index = {name: number for number, name in enumerate(self.bones)}
@@ -81,7 +91,7 @@ class AnnyBody:
                 self._mixture[BODY_30.names.index(joint), self.bone_index[bone]] += weight
 
     def sample_shapes(self, rng: np.random.Generator, count: int) -> dict[str, torch.Tensor]:
-        """Phenotypes of `count` people: a quarter children from 1 to 17 years, the rest adults up to 90.
+        """Phenotypes and local changes of `count` people: a quarter children from 1 to 17 years, the rest up to 90.
 
         Heights by age and sex are Anny's, fitted to the WHO's growth charts; a picture cannot tell a tall person from a
         near one, so a network's distances are as good as the heights it was shown. Weights are spread further.
@@ -99,7 +109,18 @@ class AnnyBody:
         weight, muscle = (torch.from_numpy(rng.uniform(low, 1, count)) for low in (0.1, 0.15))
         values["weight"] = torch.where(anything, weight, values["weight"])
         values["muscle"] = torch.where(anything, muscle, values["muscle"])
-        return {name: torch.as_tensor(values[name], dtype=torch.float32) for name in self.model.phenotype_labels}
+        values |= sample_local_changes(rng, gender, age)
+        names = (*self.model.phenotype_labels, *LOCAL_CHANGES)
+        return {name: torch.as_tensor(values[name], dtype=torch.float32) for name in names}
+
+    def name_shapes(self, shapes: dict[str, torch.Tensor]) -> list[str]:
+        """What bodies are called: their phenotypes."""
+        rows = torch.stack([shapes[name] for name in self.model.phenotype_labels], 1).tolist()
+        return ["-".join(f"{round(99 * value):02d}" for value in row) for row in rows]
+
+    def _split(self, shapes: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        phenotypes = {name: value for name, value in shapes.items() if name not in LOCAL_CHANGES}
+        return phenotypes, {name: value for name, value in shapes.items() if name in LOCAL_CHANGES}
 
     @torch.no_grad()
     def pose(self, rotations: np.ndarray, shapes: dict[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +135,8 @@ class AnnyBody:
         """
         transforms = torch.eye(4).repeat(len(rotations), len(self.bones), 1, 1)
         transforms[:, :, :3, :3] = torch.from_numpy(np.asarray(rotations, np.float32))
-        output = self.model(pose_parameters=transforms, phenotype_kwargs=shapes)
+        phenotypes, changes = self._split(shapes)
+        output = self.model(pose_parameters=transforms, phenotype_kwargs=phenotypes, local_changes_kwargs=changes)
         vertices = output["vertices"].numpy()
         joints = np.einsum("jb,nbd->njd", self._mixture, output["bone_poses"][..., :3, 3].numpy())
         for row, name in enumerate(definitions.FROM_REGRESSOR):
@@ -147,7 +169,7 @@ class AnnyBody:
     @torch.no_grad()
     def bodies(self, shapes: dict[str, torch.Tensor]) -> Bodies:
         """The same people for `Skinner`; shapes: from `sample_shapes`."""
-        _, phenotypes, local_changes, facial_actions = self.model.get_tensor_inputs(None, shapes, None, None)
+        _, phenotypes, local_changes, facial_actions = self.model.get_tensor_inputs(None, *self._split(shapes), None)
         coefficients = self.model._get_phenotype_blendshape_coefficients(phenotypes, local_changes, facial_actions)
         poses = self.model.get_rest_model(coefficients)["rest_bone_poses"]
         corrections = self.model.reference_bone_orientations @ poses[..., :3, :3].transpose(2, 3)
@@ -166,7 +188,7 @@ class AnnyBody:
             kinds=np.concatenate(kinds).astype(np.int8),
             rest=np.ascontiguousarray(rest, np.float32),
             fields=self._build_fields(rest),
-            landmarks=np.array([eye[0], eye[1], eye[2], eye[1] + 0.01, eye[2] - 0.066, 1], np.float32),
+            landmarks=np.asarray(eye, np.float32),
         )
 
     def _build_fields(self, rest: np.ndarray) -> np.ndarray:
@@ -197,8 +219,10 @@ class AnnyBody:
         leg = np.clip((TOP_OF_TROUSERS - rest[:, 2]) / (TOP_OF_TROUSERS - BOTTOM_OF_TROUSERS), -1, 1.2)
         head = share("head", "eye")
         from_head = rest - (self.rest_heads[self.bone_index["head"]] + np.array([0, 0, 0.06]))
-        scalp = np.where(head > 0.6, from_head[:, 1] + 0.035 + (from_head[:, 2] - 0.035) * 0.75, -1)
-        columns = (arm, leg, rest[:, 2], scalp, head + share("neck"), share("foot", "toe"), hand)
+        slanted = from_head[:, 1] + 0.035 + (from_head[:, 2] - 0.035) * 0.75
+        scalp = np.where(head > 0.6, np.maximum(slanted, from_head[:, 2] - 0.045), -1)
+        crown = np.where(head > 0.6, rest[:, 2] - 0.72 + 0.2 * (rest[:, 1] + 0.05), -1)
+        columns = (arm, leg, rest[:, 2], scalp, head + share("neck"), share("foot", "toe"), hand, crown)
         return np.ascontiguousarray(np.stack(columns, 1), np.float32)
 
 

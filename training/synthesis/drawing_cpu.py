@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from training.synthesis import renderer_cpu, renderer_cpu_places
+from training.synthesis import renderer_cpu, renderer_cpu_places, shading_cpu
 from training.synthesis.body import BODY_VERTICES
 from training.synthesis.garments import shell_offsets
 from training.synthesis.light import SHADOW_PIXELS, shadow_views
@@ -64,15 +64,15 @@ class CpuRenderer:
     def __init__(self, materials: Materials) -> None:
         self._materials = materials
         mesh = materials.mesh
-        self._on_body = torch.arange(len(mesh.rest)) < BODY_VERTICES
+        self._vertex_kinds = torch.from_numpy(mesh.vertex_kinds)
         self._rest, self._fields = torch.from_numpy(mesh.rest), torch.from_numpy(mesh.fields)
         self._edges = torch.from_numpy(materials.wardrobe.edges)
-        self._worn: dict[tuple[bool, bool], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._worn: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def render(self, scenes: Scenes) -> Planes:
         """Planes of all crops, on the CPU."""
         people = scenes.people
-        offsets = shell_offsets(people.looks, self._rest, self._fields, self._on_body, self._edges).numpy()
+        offsets = shell_offsets(people.looks, self._rest, self._fields, self._vertex_kinds, self._edges).numpy()
         to_shadow = shadow_views(people.vertices[:, :BODY_VERTICES], scenes.lights.sun[people.crop]).numpy()
         everybody = [self._dress(scenes, number, offsets[number], to_shadow[number]) for number in range(len(offsets))]
         side = RENDERED_SIDE
@@ -97,13 +97,13 @@ class CpuRenderer:
 
     def _dress(self, scenes: Scenes, person: int, offset: np.ndarray, to_shadow: np.ndarray) -> Dressed:
         mesh, looks = self._materials.mesh, scenes.people.looks
-        key = bool(looks.skirt[person]), bool(looks.long_hair[person])
+        key = int(looks.skirt[person]), bool(looks.long_hair[person])
         if key not in self._worn:
             worn = np.flatnonzero(mesh.worn(*key))
             self._worn[key] = worn, np.ascontiguousarray(mesh.faces[worn]), np.ascontiguousarray(mesh.kinds[worn])
         worn, faces, kinds = self._worn[key]
         naked = np.ascontiguousarray(scenes.people.vertices[person].numpy())
-        vertices = naked + renderer_cpu.vertex_normals(naked, mesh.body) * offset[:, None]
+        vertices = naked + renderer_cpu.vertex_normals(naked, mesh.faces) * offset[:, None]
         points = vertices @ to_shadow[:, :3].T + to_shadow[:, 3]
         _, _, shadow = renderer_cpu.rasterize(np.ascontiguousarray(points), faces, SHADOW_PIXELS, SHADOW_PIXELS)
         normals = renderer_cpu.vertex_normals(vertices, faces)
@@ -116,12 +116,12 @@ class CpuRenderer:
         looks, lights = scenes.people.looks, scenes.lights
         triangle, barycentric, nearness = _rasterize(scenes, crop, dressed.vertices, dressed.faces)
         textures = np.stack([*wardrobe.fabrics[looks.fabrics[person]], wardrobe.creases[looks.creases[person]]])
-        colours = renderer_cpu.shade_person(
+        colours = shading_cpu.shade_person(
             triangle, barycentric, dressed.faces, dressed.kinds, dressed.vertices, dressed.normals, mesh.rest,
             mesh.fields, looks.cut[person].numpy(), textures, wardrobe.edges[looks.edges[person]],
-            looks.skin[person].numpy(), looks.hair[person].numpy(), mesh.landmarks, lights.harmonics[crop].numpy(),
-            np.float32(lights.ambient[crop]), lights.sun[crop].numpy(), lights.sun_colour[crop].numpy(),
-            dressed.shadow, dressed.to_shadow, scenes.views.position[crop].numpy(),
+            wardrobe.faces[looks.faces[person]], looks.skin[person].numpy(), looks.hair[person].numpy(), mesh.landmarks,
+            lights.harmonics[crop].numpy(), np.float32(lights.ambient[crop]), lights.sun[crop].numpy(),
+            lights.sun_colour[crop].numpy(), dressed.shadow, dressed.to_shadow, scenes.views.position[crop].numpy(),
         )  # fmt: skip
         canvas.add(colours, nearness, owner, triangle, person * len(mesh.faces) + dressed.worn)
 

@@ -33,14 +33,12 @@ class LiveCast:
         poses = [self._poses.sample(rng) for _ in range(count)]
         shapes = self._body.sample_shapes(rng, count)
         vertices, joints = self._body.pose(np.stack([pose.rotations for pose in poses]), shapes)
-        values = torch.stack(list(shapes.values()), 1).tolist()
-        names = ["-".join(f"{round(99 * value):02d}" for value in row) for row in values]
         return Figures(
             torch.from_numpy(vertices),
             torch.from_numpy(joints),
             [pose.kind for pose in poses],
             [pose.clip for pose in poses],
-            names,
+            self._body.name_shapes(shapes),
         )
 
 

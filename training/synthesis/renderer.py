@@ -137,22 +137,28 @@ class Looks(Bundle):
     """What M people wear and look like.
 
     Attributes:
-        cut: (M, 11) where garments end, see mesh_columns. fabrics: (M, 3) of top, bottom and shoes, by number.
-        creases, edges: (M,) which noise shapes folds and borders. skin, hair: (M, 3) linear albedo.
-        skirt, long_hair: (M,) bool, helper meshes that are worn. looseness: (M, 2) of top and bottom, m.
-        hair_volume: (M,) m. wrinkle: (M, 2) where the noise of the folds starts.
+        cut: (M, 15) where garments end, see mesh_columns. fabrics: (M, 5) of top, bottom, shoes, what is under an open
+            jacket, and hat, by number. creases, edges, faces: (M,) which noise shapes folds and borders, which face.
+        skin, hair: (M, 3) linear albedo. skirt: (M,) which of SKIRTS hangs from the waist; long_hair: (M,) bool.
+        looseness: (M, 2) of top and bottom, m; flare: (M, 3) how much further the ends of sleeves, trousers and skirts
+            stand off, m; collar, hair_volume: (M,) m. hat: (M, 3) thickness and brim, m, and 1 if it goes all round.
+        wrinkle: (M, 2) where the noise of the folds starts.
     """
 
     cut: Tensor
     fabrics: Tensor
     creases: Tensor
     edges: Tensor
+    faces: Tensor
     skin: Tensor
     hair: Tensor
     skirt: Tensor
     long_hair: Tensor
     looseness: Tensor
+    flare: Tensor
+    collar: Tensor
     hair_volume: Tensor
+    hat: Tensor
     wrinkle: Tensor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from training.synthesis.renderer_cpu import irradiance, shadow_share, texel
+from training.synthesis.shading_cpu import irradiance, shadow_share, texel
 
 
 @njit(cache=True, fastmath=True)

@@ -11,6 +11,7 @@ from training.synthesis.body import BODY_VERTICES
 from training.synthesis.garments import shell_offsets
 from training.synthesis.light import SHADOW_PIXELS, shadow_views
 from training.synthesis.materials import Materials
+from training.synthesis.mesh_columns import SKIRTS
 from training.synthesis.raster_choice import choose_rasterizer
 from training.synthesis.raster_torch import Rasterizer, unpack
 from training.synthesis.renderer import (
@@ -43,10 +44,12 @@ class TorchRenderer:
 
         mesh, wardrobe = materials.mesh, materials.wardrobe
         self._faces, self._kinds = upload(mesh.faces).long(), upload(mesh.kinds).long()
-        self._worn = torch.stack([upload(mesh.worn(skirt, hair)) for skirt in (False, True) for hair in (False, True)])
+        worn = [mesh.worn(skirt, hair) for skirt in range(len(SKIRTS)) for hair in (False, True)]
+        self._worn = upload(np.stack(worn))
         self._neighbours = upload(triangles_of_vertices(mesh.faces, len(mesh.rest)))
         self._rest, self._fields, self._landmarks = upload(mesh.rest), upload(mesh.fields), upload(mesh.landmarks)
-        self._on_body = torch.arange(len(mesh.rest), device=device) < BODY_VERTICES
+        self._vertex_kinds = upload(mesh.vertex_kinds)
+        self._painted_faces = upload(wardrobe.faces)
         self._fabrics, self._edges = plain_fabric(upload(wardrobe.fabrics)), upload(wardrobe.edges)
         self._folds = upload(wardrobe.creases[..., :1])
         self._panoramas, self._album = upload(materials.panoramas), Album(materials.photographs, device)
@@ -55,7 +58,7 @@ class TorchRenderer:
     def render(self, scenes: Scenes) -> Planes:
         """Planes of all crops on the renderer's device; scenes: on it too."""
         people, views, lights = scenes.people, scenes.views, scenes.lights
-        offsets = shell_offsets(people.looks, self._rest, self._fields, self._on_body, self._edges)
+        offsets = shell_offsets(people.looks, self._rest, self._fields, self._vertex_kinds, self._edges)
         naked = people.vertices
         vertices = naked + self.vertex_normals(naked) * offsets[..., None]
         normals = self.vertex_normals(vertices)
@@ -145,8 +148,9 @@ class TorchRenderer:
         )  # fmt: skip
         looks, lights = scenes.people.looks, scenes.lights
         worn = Worn(
-            looks.cut[person], looks.fabrics[person], looks.creases[person], looks.edges[person], looks.skin[person],
-            looks.hair[person], self._fabrics, self._folds, self._edges, self._landmarks,
+            looks.cut[person], looks.fabrics[person], looks.creases[person], looks.edges[person], looks.faces[person],
+            looks.skin[person], looks.hair[person], self._fabrics, self._folds, self._edges, self._painted_faces,
+            self._landmarks,
         )  # fmt: skip
         transform = to_shadow[person]
         place = (transform[..., :3] * position[:, None]).sum(2) + transform[..., 3]

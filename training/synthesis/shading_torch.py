@@ -1,4 +1,4 @@
-"""Colours of what pixels see, in torch: the twin of `shade_person` in renderer_cpu, for lists of pixels."""
+"""Colours of what pixels see, in torch: the twin of `shade_person` in shading_cpu, for lists of pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from torch.nn import functional
 
 from training.synthesis import mesh_columns as r
 
-_SKIN, _TOP, _BOTTOM, _SHOES, _HAIR, _EYE = range(6)
+_GLOSS = (12.0, 12, 12, 20, 12, 12, 12, 40)
+_SPECULAR = (0.12, 0.05, 0.05, 0.2, 0.05, 0.08, 0.15, 0.4)
+_SHIFTS = (0.13, 0.37, 0.37, 0.71, 0.53)
 
 
 def texel(textures: Tensor, number: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -59,7 +61,7 @@ def shadow_share(maps: Tensor, number: Tensor, places: Tensor, spread: float, ta
 
 @dataclass(frozen=True)
 class Seen:
-    """What P pixels see of people, interpolated: position, normal and rest position (P, 3), fields (P, 7), kind (P,) of
+    """What P pixels see of people, interpolated: position, normal and rest position (P, 3), fields (P, 8), kind (P,) of
     the triangle."""
 
     position: Tensor
@@ -71,18 +73,20 @@ class Seen:
 
 @dataclass(frozen=True)
 class Worn:
-    """Per pixel: cut (P, 11), fabrics (P, 3), creases and edges (P,), skin and hair (P, 3); the textures they number:
-    cloths (K, T, T, 3), folds (C, T, T, 1), noises (E, n, n); landmarks (6,) of the face."""
+    """Per pixel: cut (P, 15), fabrics (P, 5), creases, edges and faces (P,), skin and hair (P, 3); the textures they
+    number: cloths (K, T, T, 3), folds (C, T, T, 1), noises (E, n, n), painted (A, T, T, 4); landmarks (3,) an eye."""
 
     cut: Tensor
     fabrics: Tensor
     creases: Tensor
     edges: Tensor
+    faces: Tensor
     skin: Tensor
     hair: Tensor
     cloths: Tensor
     folds: Tensor
     noises: Tensor
+    painted: Tensor
     landmarks: Tensor
 
 
@@ -103,12 +107,12 @@ def shade_person(seen: Seen, worn: Worn, light: Lit) -> Tensor:
     """(P, 3) linear colours."""
     size = worn.noises.shape[-1]
     r0, _, r2 = seen.rest.T
-    rows, columns = ((r0 + 5) * 97 * size).long() % size, ((r2 + 5) * 97 * size).long() % size
+    rows, columns = ((r0 + 5) * 5 * size).long() % size, ((r2 + 5) * 5 * size).long() % size
     edge = worn.noises[worn.edges, rows, columns] - 0.5
     material = _materials(seen, worn, edge)
     albedo = _albedo(seen, worn, material, edge)
-    specular = torch.tensor([0.12, 0.05, 0.05, 0.2, 0.15, 0.4], device=albedo.device)[material]
-    gloss = torch.tensor([12.0, 12, 12, 20, 12, 40], device=albedo.device)[material]
+    specular = torch.tensor(_SPECULAR, device=albedo.device)[material]
+    gloss = torch.tensor(_GLOSS, device=albedo.device)[material]
     normal = _bumped(seen, worn, material)
     away = (normal * light.to_eye).sum(1, keepdim=True) < 0
     normal = torch.where(away, -normal, normal)
@@ -124,54 +128,55 @@ def shade_person(seen: Seen, worn: Worn, light: Lit) -> Tensor:
 def _materials(seen: Seen, worn: Worn, edge: Tensor) -> Tensor:
     """(P,) what each pixel is made of; the later lines have the last word, as the CPU's earlier branches have."""
     r0, r1, _ = seen.rest.T
-    arm, leg, height, scalp, head, foot, hand = seen.fields.T
+    arm, leg, height, scalp, head, foot, hand, crown = seen.fields.T
     cut = worn.cut.T
-    material = torch.full_like(worn.edges, _SKIN)
+    material = torch.full_like(worn.edges, r.SKIN)
 
     def put(where: Tensor, what: int | Tensor) -> None:
         nonlocal material
         material = torch.where(where, what, material)
 
     neckline = cut[r.NECK] + 0.35 * r0.abs() - torch.where(r1 < 0, -0.3 * r1, 0.0)
-    put((arm <= 0) & (height > cut[r.HEM]) & (height < neckline), _TOP)
-    put((arm > 0) & (arm < cut[r.SLEEVE]), _TOP)
-    put((leg > -0.9) & (arm < 0) & (height < cut[r.WAIST]) & (leg < cut[r.TROUSERS]), _BOTTOM)
-    put(hand > 0.5, torch.where(cut[r.GLOVES] > 0, _SHOES, _SKIN))
-    put(foot > 0.4, torch.where(cut[r.SHOES] > 0, _SHOES, _SKIN))
-    put((head > 0.5) & (scalp + edge * 0.02 > cut[r.HAIRLINE]), _HAIR)
-    put(seen.kind == r.SKIRT, _BOTTOM)
-    put(seen.kind == r.EYE, _EYE)
-    put(seen.kind == r.HAIR_MESH, _HAIR)
+    inner = (r1 < 0) & (r0.abs() + 0.01 * edge < cut[r.OPENING])
+    put((arm <= 0) & (height > cut[r.HEM]) & (height < neckline), torch.where(inner, r.INNER, r.TOP))
+    put((arm > 0) & (arm < cut[r.SLEEVE]), r.TOP)
+    put((leg > -0.9) & (arm < 0) & (height < cut[r.WAIST]) & (leg < cut[r.TROUSERS]), r.BOTTOM)
+    put(hand > 0.5, torch.where(cut[r.GLOVES] > 0, r.SHOE, r.SKIN))
+    put(foot > 0.4, torch.where(cut[r.SHOES] > 0, r.SHOE, r.SKIN))
+    over_hairline = (head > 0.5) & (scalp + edge * 0.02 > cut[r.HAIRLINE])
+    put(over_hairline, torch.where(cut[r.HOOD] > 0, r.TOP, r.HAIR))
+    put(seen.kind == r.SKIRT, torch.where(cut[r.COAT] > 0, r.TOP, r.BOTTOM))
+    put(seen.kind == r.HAIR_MESH, r.HAIR)
+    put(crown > cut[r.HAT], r.HEADGEAR)
+    put(seen.kind == r.EYE, r.EYEBALL)
     return material
 
 
 def _albedo(seen: Seen, worn: Worn, material: Tensor, edge: Tensor) -> Tensor:
     r0, r1, r2 = seen.rest.T
-    eye_x, eye_y, eye_z, mouth_y, mouth_z, _ = worn.landmarks
-    on_head, aside = seen.fields[:, r.HEAD] > 0.5, r0.abs()
-    skin = worn.skin * (1 + 0.10 * edge)[:, None]
-    mouth = on_head & (r1 < mouth_y) & (aside < 0.024) & ((r2 - mouth_z).abs() < 0.007)
-    skin = torch.where(mouth[:, None], skin * torch.tensor([0.85, 0.55, 0.55], device=skin.device), skin)
-    arch = eye_z + 0.023 - 0.12 * (aside - eye_x).abs()
-    brow = on_head & (r1 < eye_y + 0.02) & ((aside - eye_x).abs() < 0.019) & ((r2 - arch).abs() < 0.0045)
-    skin = torch.where(brow[:, None], skin * 0.35 + worn.hair * 0.4, skin)
-    white = torch.where((aside - eye_x) ** 2 + (r2 - eye_z) ** 2 > 0.0065**2, 0.75, 0.05)
-    strand = 0.75 + 0.5 * texel(worn.folds, worn.creases, r0 * 6 + r1 * 3, r2 * 1.2)
-    garment = (material - _TOP).clamp(0, 2)
-    repeats = torch.stack([worn.cut[:, r.TOP_SCALE], worn.cut[:, r.BOTTOM_SCALE], torch.full_like(r0, 2.0)], 1)
-    repeat = repeats.gather(1, garment[:, None])[:, 0]
-    shift = torch.where(material == _TOP, 0.13, 0.37)
+    face = texel(worn.painted, worn.faces, (r0 - r.FACE_LEFT) / r.FACE_WIDTH, (r.FACE_TOP - r2) / r.FACE_HEIGHT)
+    on_face = ((seen.fields[:, r.HEAD] > 0.5) & (r1 < r.FACE_DEPTH))[:, None]
+    tint, bearded = torch.where(on_face, face[:, :3], 1.0), torch.where(on_face, face[:, 3:], 0.0)
+    skin = worn.skin * (1 + 0.10 * edge)[:, None] * tint * (1 - bearded) + worn.hair * bearded
+    eye_x, _, eye_z = worn.landmarks
+    white = torch.where((r0.abs() - eye_x) ** 2 + (r2 - eye_z) ** 2 > 0.0065**2, 0.62, 0.04)
+    strand = 0.55 + 0.9 * texel(worn.folds, worn.creases, r0 * 6 + r1 * 3, r2 * 1.2)
+    garment = (material - r.TOP).clamp(0, r.HEADGEAR - r.TOP)
+    repeat = torch.full_like(r0, 2.0)
+    repeat = torch.where(material == r.TOP, worn.cut[:, r.TOP_SCALE], repeat)
+    repeat = torch.where(material == r.BOTTOM, worn.cut[:, r.BOTTOM_SCALE], repeat)
+    shift = torch.tensor(_SHIFTS, device=r0.device)[garment]
     fabric = worn.fabrics.gather(1, garment[:, None])[:, 0]
     cloth = texel(worn.cloths, fabric, (r0 * 0.8 + r1 * 0.35) * repeat + shift, r2 * repeat)
-    albedo = torch.where((material == _SKIN)[:, None], skin, cloth)
-    albedo = torch.where((material == _HAIR)[:, None], worn.hair * strand, albedo)
-    return torch.where((material == _EYE)[:, None], white[:, None], albedo)
+    albedo = torch.where((material == r.SKIN)[:, None], skin, cloth)
+    albedo = torch.where((material == r.HAIR)[:, None], worn.hair * strand, albedo)
+    return torch.where((material == r.EYEBALL)[:, None], white[:, None] * face[:, :3], albedo)
 
 
 def _bumped(seen: Seen, worn: Worn, material: Tensor) -> Tensor:
     """(P, 3) unit normals with the folds of cloth."""
     r0, r1, r2 = seen.rest.T
-    cloth = (material == _TOP) | (material == _BOTTOM)
+    cloth = (material == r.TOP) | (material == r.BOTTOM) | (material == r.INNER) | (material == r.HEADGEAR)
     bump = torch.where(cloth, worn.cut[:, r.BUMP], 0.05) * 8
     u, v, step = r0 * 1.7 + r1 * 1.1, r2 * 1.1, 0.013
     base = texel(worn.folds, worn.creases, u, v)[:, 0]

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from training.synthesis.light import SHADOW_PIXELS, Panorama, shadow_views
-from training.synthesis.renderer_cpu import irradiance, rasterize, vertex_normals
+from training.synthesis.renderer_cpu import rasterize, vertex_normals
 from training.synthesis.renderer_cpu_places import darken_ground, shade_room
+from training.synthesis.shading_cpu import irradiance
 from training.synthesis.solids import build_solids
 
 
