@@ -42,7 +42,7 @@ def _colour(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.35:
         colour = rng.uniform(0.02, 0.9) * (1 + rng.normal(0, 0.04, 3))
     else:
-        hsv = np.array([[[rng.integers(180), 255 * rng.beta(2, 2), 255 * rng.beta(1.6, 1.6)]]]).astype(np.uint8)
+        hsv = np.array([[[rng.integers(180), 255 * rng.beta(1.6, 2.4), 255 * rng.beta(1.6, 1.6)]]]).astype(np.uint8)
         colour = (cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0] / 255.0) ** 2.2
     return np.clip(colour, 0.01, 0.95).astype(np.float32)
 

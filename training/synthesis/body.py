@@ -58,8 +58,9 @@ class Mesh:
     def worn(self, skirt: int, hair: bool) -> np.ndarray:
         """(F,) bool which triangles are there with one of SKIRTS, with or without long hair."""
         hem, opening = SKIRTS[skirt]
-        middle = self.rest[self.faces].mean(1)
-        hanging = (middle[:, 2] > hem) & ((middle[:, 1] > -0.02) | (np.abs(middle[:, 0]) >= opening))
+        corners = self.rest[self.faces]
+        middle = corners.mean(1)
+        hanging = (corners[..., 2].min(1) > hem) & ((middle[:, 1] > -0.02) | (np.abs(middle[:, 0]) >= opening))
         curtain = (middle[:, 1] < _FACE_FRONT) & (middle[:, 2] < _FRINGE)
         return ((self.kinds != SKIRT) | hanging) & ((self.kinds != HAIR_MESH) | (hair & ~curtain))
 

@@ -44,7 +44,7 @@ def shell_offsets(looks: Looks, rest: Tensor, fields: Tensor, kinds: Tensor, edg
     offset = torch.where(kinds == r.BODY, offset + _on_the_head(looks, rest, fields, wrinkle), 0.0)
     below = ((_TOP_OF_SKIRT - height) / _SKIRT_LENGTH).clamp(0, 1)
     coat = cut[:, r.COAT] > 0
-    skirt = torch.where(coat, loose[:, 0] + 0.004, loose[:, 1]) * folds + flare[:, 2] * below * (1 + 2 * wrinkle)
+    skirt = torch.where(coat, loose[:, 0] + 0.004, loose[:, 1]) * folds + flare[:, 2] * below * (1 + 1.5 * wrinkle)
     return torch.where(kinds == r.SKIRT, skirt, offset)
 
 

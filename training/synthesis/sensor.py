@@ -60,7 +60,7 @@ def sample_settings(rng: np.random.Generator, focal: np.ndarray) -> Settings:
     real_focal = np.exp(uniform(np.log(250), np.log(2000), count))  # a 640-pixel wide angle to a full-HD portrait lens
     angle = uniform(0, 2 * np.pi, count)
     smear = sometimes(0.10, uniform(3, 13, count))
-    noisy = rng.random(count) < 0.85
+    noisy = rng.random(count) < 0.9
     return Settings.of(
         metering=rng.choice(3, count, p=[0.5, 0.35, 0.15]),
         percentile=uniform(0.85, 0.99, count),
@@ -71,7 +71,7 @@ def sample_settings(rng: np.random.Generator, focal: np.ndarray) -> Settings:
         gain=1 + rng.normal(0, 0.05, (count, 3)),
         offset=rng.normal(0, 0.03, count),
         contrast=rng.normal(1, 0.12, count),
-        noise=np.where(noisy, uniform(0, 0.03, count), uniform(0.03, 0.08, count)),
+        noise=np.where(noisy, 0.03 * rng.random(count) ** 2, uniform(0.03, 0.07, count)),
         grey=rng.random(count) < 0.06,
         bands=np.stack(
             [sometimes(0.05, uniform(0.05, 0.25, count)), uniform(1, 8, count), uniform(0, 2 * np.pi, count)], 1
