@@ -74,5 +74,6 @@ def paint_face(rng: np.random.Generator, mottle: np.ndarray) -> np.ndarray:
         if glasses == 2:
             stain(lens, 0.06)
             hair *= 1 - lens
-    tint *= (1 + uniform(0, 0.25) * (mottle - 0.5))[..., None]
+    # Towards the ears the picture is stretched, so freckles end before.
+    tint *= (1 + uniform(0, 0.3) * (mottle - 0.5) * np.clip(2 - aside / 0.033, 0, 1))[..., None]
     return np.concatenate([tint, np.clip(hair, 0, 1)[..., None]], 2).astype(np.float32)

@@ -105,7 +105,7 @@ def paint(albedo, material, field, r0, r1, r2, edge, cut, textures, face, skin, 
         for k in range(3):
             albedo[k] = white * texel(face, u, v, k)
     elif material == r.HAIR:
-        strand = 0.55 + 0.9 * texel(textures[5], r0 * 6 + r1 * 3, r2 * 1.2, 0)
+        strand = 0.45 + 1.1 * texel(textures[5], r0 * 14 + r1 * 9, r2 * 1.6, 0)
         for k in range(3):
             albedo[k] = hair[k] * strand
     else:

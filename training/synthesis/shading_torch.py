@@ -160,7 +160,7 @@ def _albedo(seen: Seen, worn: Worn, material: Tensor, edge: Tensor) -> Tensor:
     skin = worn.skin * (1 + 0.10 * edge)[:, None] * tint * (1 - bearded) + worn.hair * bearded
     eye_x, _, eye_z = worn.landmarks
     white = torch.where((r0.abs() - eye_x) ** 2 + (r2 - eye_z) ** 2 > 0.0065**2, 0.62, 0.04)
-    strand = 0.55 + 0.9 * texel(worn.folds, worn.creases, r0 * 6 + r1 * 3, r2 * 1.2)
+    strand = 0.45 + 1.1 * texel(worn.folds, worn.creases, r0 * 14 + r1 * 9, r2 * 1.6)
     garment = (material - r.TOP).clamp(0, r.HEADGEAR - r.TOP)
     repeat = torch.full_like(r0, 2.0)
     repeat = torch.where(material == r.TOP, worn.cut[:, r.TOP_SCALE], repeat)
