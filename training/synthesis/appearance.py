@@ -14,7 +14,7 @@ from training.synthesis.renderer import Looks
 
 FABRIC_PIXELS = 128
 
-_FACES = 64
+_FACES, _BEARDLESS = 64, 46
 
 _HAIR_COLOURS = np.array(
     [
@@ -99,7 +99,7 @@ class Wardrobe:
         edges = np.stack([noise_texture(rng, 256) for _ in range(8)])
         creases = np.stack([np.repeat(noise_texture(rng)[..., None], 3, -1) for _ in range(8)])
         mottles = [noise_texture(rng, FACE_PIXELS) for _ in range(8)]
-        faces = np.stack([paint_face(rng, mottles[number % 8]) for number in range(_FACES)])
+        faces = np.stack([paint_face(rng, mottles[number % 8], number >= _BEARDLESS) for number in range(_FACES)])
         return cls(fabrics, edges, np.ascontiguousarray(creases), faces)
 
 
@@ -108,8 +108,11 @@ def wardrobe_of(split: str, photographs: list[np.ndarray]) -> Wardrobe:
     return Wardrobe.build(1000 + SPLITS.index(split), photographs)
 
 
-def sample_looks(rng: np.random.Generator, count: int, wardrobe: Wardrobe) -> Looks:
-    """Draws garments, fabrics, hair and skin of `count` people."""
+def sample_looks(rng: np.random.Generator, size: np.ndarray, wardrobe: Wardrobe) -> Looks:
+    """Draws garments, fabrics, hair and skin of people; size: (M,) how large they are, 1 = a middling adult."""
+    count = len(size)
+    clothed = np.clip(size, 0.4, 1.2)
+    child = size < 0.85
 
     def uniform(low: float, high: float) -> np.ndarray:
         return rng.uniform(low, high, count)
@@ -175,14 +178,14 @@ def sample_looks(rng: np.random.Generator, count: int, wardrobe: Wardrobe) -> Lo
         fabrics=fabrics,
         creases=rng.integers(len(wardrobe.creases), size=count),
         edges=rng.integers(len(wardrobe.edges), size=count),
-        faces=rng.integers(len(wardrobe.faces), size=count),
+        faces=rng.integers(np.where(child, _BEARDLESS, len(wardrobe.faces))),
         skin=(_SKIN_LIGHT * (1 - dark) + _SKIN_DARK * dark) * tone,
         hair=np.clip(np.where(dyed[:, None], rng.uniform(0.02, 0.8, (count, 3)) ** 2, hair), 0.005, 0.9),
         skirt=skirt,
         long_hair=~bald & ~hood & (uniform(0, 1) < 0.25),
-        looseness=np.stack(loose, 1),
-        flare=np.stack(flare, 1),
-        collar=np.where(hood | (rng.random(count) < 0.12), uniform(0.008, 0.03), 0),
+        looseness=np.stack(loose, 1) * clothed[:, None],
+        flare=np.stack(flare, 1) * clothed[:, None],
+        collar=np.where(hood | (rng.random(count) < 0.12), uniform(0.008, 0.03), 0) * clothed,
         hair_volume=np.where(hat > 0, np.minimum(volume, 0.015), np.where(hood, uniform(0.015, 0.035), volume)),
         hat=np.stack([thickness, brim, hat == 3], 1),
         wrinkle=rng.uniform(0, 1, (count, 2)),

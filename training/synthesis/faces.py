@@ -27,7 +27,7 @@ def _glow(x: np.ndarray, z: np.ndarray, width: float, height: float) -> np.ndarr
     return np.exp(-0.5 * ((x / width) ** 2 + (z / height) ** 2))
 
 
-def paint_face(rng: np.random.Generator, mottle: np.ndarray) -> np.ndarray:
+def paint_face(rng: np.random.Generator, mottle: np.ndarray, bearded: bool) -> np.ndarray:
     """(FACE_PIXELS, FACE_PIXELS, 4) float32: tint of red, green and blue, share of hair; mottle: as large, 0..1."""
     middles = (np.arange(FACE_PIXELS) + 0.0) / FACE_PIXELS
     x, z = np.meshgrid(FACE_LEFT + middles * FACE_WIDTH, FACE_TOP - middles * FACE_HEIGHT - EYE_Z)
@@ -55,7 +55,7 @@ def paint_face(rng: np.random.Generator, mottle: np.ndarray) -> np.ndarray:
     is_open = rng.random() < 0.15
     stain(_disc(x, z - _MOUTH, width * 0.9, uniform(0.004, 0.007) if is_open else 0.0022), 0.2 if is_open else 0.4)
     stain(_glow(x, z - _MOUTH + 0.016, 0.014, 0.004), uniform(0.75, 0.95))  # below the lips
-    if rng.random() < 0.3:
+    if bearded:
         jaw = np.clip((_JAW - z + 1.3 * np.maximum(aside - 0.035, 0) + 0.02 * (mottle - 0.5)) / 0.012, 0, 1)
         mouth = _disc(x, z - _MOUTH, width, 0.009)
         if rng.random() < 0.3:  # around the mouth only

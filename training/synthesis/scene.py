@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +46,9 @@ OTHERS = (0.70, 0.17, 0.08, 0.05)
 """How often 0, 1, 2 and 3 other people stand nearby."""
 
 _LOOKS_OF_BOXES = 4
+
+_LEG = 0.82
+"""Length of a middling adult's leg from hip to ankle, m."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,8 @@ class SceneMaker:
         chosen = torch.as_tensor(who, device=self._device)
         around = figures.vertices[chosen] - self._tensor(stands.pelvis[who])[:, None]
         others = around @ self._tensor(spin).transpose(1, 2) + self._tensor(place)[:, None]
-        looks: Looks = sample_looks(rng, count + extra, self._wardrobe)
+        size = np.concatenate([stands.leg, stands.leg[who]]) / _LEG
+        looks: Looks = sample_looks(rng, size, self._wardrobe)
         return People.of(
             self._device,
             vertices=torch.cat([figures.vertices, others]),
@@ -317,13 +321,14 @@ def _shrunk(colours: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class _Stands:
     """Where N figures are, on the CPU: the bounds low, high (N, 3) of their skin, pelvis (N, 3), across (N, 3) from the
-    right hip to the left, seat (N,) height of the skin below the pelvis."""
+    right hip to the left, seat (N,) height of the skin below the pelvis, leg (N,) length from hip to ankle, m."""
 
     low: np.ndarray
     high: np.ndarray
     pelvis: np.ndarray
     across: np.ndarray
     seat: np.ndarray
+    leg: np.ndarray
 
     @classmethod
     def of(cls, figures: Figures) -> _Stands:
@@ -331,12 +336,14 @@ class _Stands:
         pelvis, left, right = figures.joints[:, BODY_30.indices(("pelvis", "left_hip", "right_hip"))].unbind(1)
         beside = (skin[..., :2] - pelvis[:, None, :2]).norm(dim=2) < 0.15
         seat = torch.where(beside, skin[..., 2], torch.inf).amin(1)
-        columns = torch.cat([skin.amin(1), skin.amax(1), pelvis, left - right, seat[:, None]], 1)
-        low, high, middle, across, height = np.split(columns.double().cpu().numpy(), (3, 6, 9, 12), axis=1)
-        return cls(low, high, middle, across, height[:, 0])
+        knee, ankle = figures.joints[:, BODY_30.indices(("left_knee", "left_ankle"))].unbind(1)
+        leg = (knee - left).norm(dim=1) + (ankle - knee).norm(dim=1)
+        columns = torch.cat([skin.amin(1), skin.amax(1), pelvis, left - right, seat[:, None], leg[:, None]], 1)
+        low, high, middle, across, height, leg = np.split(columns.double().cpu().numpy(), (3, 6, 9, 12, 13), axis=1)
+        return cls(low, high, middle, across, height[:, 0], leg[:, 0])
 
     def rows(self, which: np.ndarray) -> _Stands:
-        return _Stands(*(values[which] for values in (self.low, self.high, self.pelvis, self.across, self.seat)))
+        return _Stands(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def _furnish(
