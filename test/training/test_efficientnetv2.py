@@ -31,13 +31,13 @@ def with_statistics(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("size", ["s", "m", "l"])
 def test_without_centred_strides_it_is_torchvisions(size: str) -> None:
-    with torch.device("meta" if size == "l" else "cpu"):
+    with torch.device("cpu" if size == "s" else "meta"):
         reference = getattr(torchvision.models, f"efficientnet_v2_{size}")()
         network = EfficientNetV2(size, centered_stride=False)
     names = {name.removeprefix("features."): value.shape for name, value in reference.features.state_dict().items()}
     assert {name.removeprefix("stages."): value.shape for name, value in network.state_dict().items()} == names
-    if size == "l":
-        return  # 117 M random numbers take longer than the comparison is worth
+    if size != "s":
+        return  # the same blocks, more of them: their random numbers take longer than the comparison is worth
     with_statistics(reference)
     load_weights(network, reference.state_dict())
     with torch.no_grad():
