@@ -14,6 +14,7 @@ COMMANDS = {
     "cache": ("training.data.features", "run a frozen trunk over shards once, for heads to train on"),
     "fit": ("training.fit", "train a pose network on shards"),
     "evaluate": ("training.evaluate", "measure a pose network"),
+    "domain-gap": ("training.domain_gap.command", "see what pose networks say of real people, beside other witnesses"),
     "import-official": ("training.import_official", "turn a network of the MeTRAbs authors into a model file"),
     "compare-heads": ("training.compare_heads", "train and measure the heads of the papers side by side"),
     "export": ("training.export", "write a trained network as ONNX"),

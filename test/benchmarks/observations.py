@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from metric_pose_ros.demo.clip import View
 from metric_pose_ros.engines import Engine, open_engine
 from metric_pose_ros.models import ModelFile
-from training.domain_gap.mediapipe_side import MODEL, Worker, coco_points, ensure
+from training.domain_gap.mediapipe_side import coco_joints, look
 from training.domain_gap.true_views import decode
 
 Floats = npt.NDArray[np.floating]
@@ -85,21 +84,16 @@ def _movenet(engine: Engine, image: Image, box: Floats, middle: Floats) -> Float
 
 
 def _mediapipe(images: list[Image], boxes: Floats) -> Floats:
-    ensure()
     transforms = [_crop_transform(box, 256) for box in boxes]
     crops = [
         cv2.warpAffine(image, transform, (256, 256), flags=cv2.INTER_AREA)[..., ::-1]
         for image, (transform, _) in zip(images, transforms, strict=True)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "crops.npy"
-        np.save(file, np.stack(crops))
-        with Worker("network", str(MODEL), str(file), "2") as worker:
-            answers = [coco_points(worker(index)) for index in tqdm(range(len(crops)), desc="MediaPipe")]
+    landmarks, _ = look(np.stack(crops))
     return np.stack(
         [
             np.column_stack([(points - transform[:, 2]) / scale, sure])
-            for (points, sure), (transform, scale) in zip(answers, transforms, strict=True)
+            for points, sure, (transform, scale) in zip(*coco_joints(landmarks), transforms, strict=True)
         ]
     )
 

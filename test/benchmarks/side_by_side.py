@@ -57,7 +57,7 @@ def _networks(threads: int) -> dict[str, Any]:
             for number in [0, 0, 0, *list(range(len(crops))) * _ROUNDS]:
                 answer = worker(number)
                 seconds["mediapipe"].append(answer["seconds"])
-                points["mediapipe"].append(mediapipe_side.coco_points(answer)[0])
+                points["mediapipe"].append(mediapipe_side.coco_joints(answer["landmarks"])[0])
                 poses["mediapipe"].append(np.array(answer["world"])[mediapipe_side.COCO_LANDMARKS])
                 for model, engine in ours.items():
                     start = time.perf_counter()

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from metric_pose_ros.skeleton import COCO_17
 
@@ -102,10 +103,32 @@ class Worker:
         return json.loads(line)
 
 
-def coco_points(answer: dict[str, Any]) -> tuple[npt.NDArray, npt.NDArray]:
-    """(17, 2) px in the crop and (17,) 0..1 how sure it is to see each, of a network worker's answer."""
-    landmarks = np.array(answer["landmarks"])[COCO_LANDMARKS]
-    return landmarks[:, :2], 1 / (1 + np.exp(-landmarks[:, 3]))
+def look(crops: npt.NDArray[np.uint8], threads: int = 2) -> tuple[npt.NDArray, npt.NDArray]:
+    """What the landmark network sees in crops.
+
+    Args:
+        crops: (N, 256, 256, 3) RGB.
+        threads: of the CPU.
+
+    Returns:
+        (N, 39, 5) x, y, z px, visibility, presence (logits), and (N, 39, 3) m about the hips.
+
+    Raises:
+        UnavailableError: if MediaPipe cannot be had here.
+    """
+    ensure()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "crops.npy"
+        np.save(file, crops)
+        with Worker("network", str(MODEL), str(file), str(threads)) as worker:
+            answers = [worker(index) for index in tqdm(range(len(crops)), desc="MediaPipe", disable=None)]
+    return np.array([one["landmarks"] for one in answers]), np.array([one["world"] for one in answers])
+
+
+def coco_joints(landmarks: npt.NDArray) -> tuple[npt.NDArray, npt.NDArray]:
+    """COCO's joints of (..., 39, 5): (..., 17, 2) px in the crop and (..., 17) 0..1 how sure it is to see each."""
+    joints = np.asarray(landmarks)[..., COCO_LANDMARKS, :]
+    return joints[..., :2], 1 / (1 + np.exp(-joints[..., 3]))
 
 
 def install_for_solutions() -> None:

@@ -1,0 +1,166 @@
+"""What models, MediaPipe and the triangulated truth say of the people of a clip, all looking at the same crops."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.crop import Crop, look_at, sample
+from metric_pose_ros.geometry.placement import full_perspective
+from metric_pose_ros.people import Person
+from metric_pose_ros.skeleton import COCO_17
+from metric_pose_ros.tracking import Tracker
+from training.domain_gap import mediapipe_side
+from training.domain_gap.clips import Clip
+from training.domain_gap.true_views import CACHE
+
+Floats = npt.NDArray[np.floating]
+Image = npt.NDArray[np.uint8]
+
+MEDIAPIPE = "MediaPipe heavy"
+TRUTH = "triangulated truth"
+_SIDE, _SCALE = 256, 1.25
+"""Of MediaPipe's crops: px, and what they show over the larger side of the box; our models' are alike."""
+_LEAST_VISIBLE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One person over F frames as one witness has it, with COCO's joints.
+
+    Attributes:
+        points: (F, 17, 2) px in the image.
+        poses: (F, 17, 3) m in the camera's frame.
+        std: (F, 17, 3) m, if stated.
+        smooth: (F, 17, 3) m, what the tracker makes of the poses; None for witnesses that we do not track.
+        sure: (F, 17) joints that the witness takes for visible.
+    """
+
+    points: Floats
+    poses: Floats
+    std: Floats | None = None
+    smooth: Floats | None = None
+    sure: npt.NDArray[np.bool_] | None = None
+
+
+Testimony = dict[str, list[Seen]]
+"""Witness -> what it says of each of a clip's people, in their order."""
+
+
+@dataclass(eq=False)
+class _Notes:
+    """What is collected of one person while the frames go by."""
+
+    people: dict[str, list[Person]] = field(default_factory=dict)
+    crops: list[Crop] = field(default_factory=list)
+    pixels: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+
+
+def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool) -> Testimony:
+    """Asks all witnesses about a clip.
+
+    Args:
+        clip: whose frames are read once.
+        models: that give an answer for every box.
+        with_mediapipe: whether to ask MediaPipe heavy as well.
+
+    Raises:
+        ValueError: if a model gives no finite answer for a box, or lacks a joint of COCO's.
+    """
+    notes = [_Notes({name: [] for name in models}) for _ in clip.people]
+    for image, present in _frames(clip):
+        boxes = np.stack([box for _, box in present])
+        for name, model in models.items():
+            for (number, _), person in zip(present, model.estimate(image, clip.camera, boxes), strict=True):
+                if not np.isfinite(person.joints3d).all():
+                    raise ValueError(f"{name} gives no finite pose for box {person.box.round()} of {clip.name}")
+                notes[number].people[name].append(person)
+        if with_mediapipe:
+            for number, box in present:
+                crop, pixels = _cut(image, clip.camera, box)
+                notes[number].crops.append(crop)
+                notes[number].pixels.append(pixels)
+    told: Testimony = {name: [_model_saw(note.people[name], clip.rate_hz) for note in notes] for name in models}
+    if with_mediapipe:
+        told[MEDIAPIPE] = [_mediapipe_saw(note, clip.camera) for note in notes]
+    if clip.truth is not None:
+        px = clip.camera.project(clip.truth.reshape(-1, 3)).reshape(*clip.truth.shape[:2], 2)
+        told[TRUTH] = [Seen(px, clip.truth)]
+    return told
+
+
+def _frames(clip: Clip) -> Iterator[tuple[Image, list[tuple[int, Floats]]]]:
+    """Frames with anybody to look at, and who: number and (4,) box of each."""
+    last = max((person.start + len(person) for person in clip.people), default=0)
+    for index, image in track(zip(range(last), clip.frames(), strict=False), description=clip.name, total=last):
+        present = [
+            (number, person.boxes[index - person.start])
+            for number, person in enumerate(clip.people)
+            if 0 <= index - person.start < len(person)
+        ]
+        if present:
+            yield image, present
+
+
+def _model_saw(people: list[Person], rate_hz: float) -> Seen:
+    tracker = Tracker()
+    smooth = [tracker.update([person], index / max(rate_hz, 1.0))[0] for index, person in enumerate(people)]
+
+    def stacked(values: list[Floats]) -> Floats:
+        return people[0].skeleton.convert(np.stack(values), COCO_17)
+
+    return Seen(
+        stacked([person.joints2d for person in people]),
+        stacked([person.joints3d for person in people]),
+        stacked([person.std for person in people]),
+        stacked([person.joints3d for person in smooth]),
+    )
+
+
+def _cut(image: Image, camera: Camera, box: Floats) -> tuple[Crop, npt.NDArray[np.uint8]]:
+    """(256, 256, 3) RGB for MediaPipe, and the camera that would have taken it."""
+    crop = look_at(camera, box, _SIDE, _SCALE)
+    batch = np.zeros((1, 3, _SIDE, _SIDE), np.float32)
+    sample(image, camera, [crop], batch)
+    return crop, np.round(batch[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+
+
+def _mediapipe_saw(note: _Notes, camera: Camera) -> Seen:
+    """World landmarks have no place: they are put where they fit the image's landmarks best."""
+    landmarks, world = _answers(np.stack(note.pixels))
+    points, visible = mediapipe_side.coco_joints(landmarks)
+    world = world[:, mediapipe_side.COCO_LANDMARKS].astype(float)
+    intrinsics = np.stack([crop.K for crop in note.crops])
+    everywhere = np.ones(points.shape[:2], bool)
+    poses = world + full_perspective(points, world, intrinsics, everywhere)[:, None]
+    return Seen(
+        np.stack([camera.project(crop.rays(mine)) for crop, mine in zip(note.crops, points, strict=True)]),
+        np.stack([crop.to_camera_frame(pose) for crop, pose in zip(note.crops, poses, strict=True)]),
+        sure=visible > _LEAST_VISIBLE,
+    )
+
+
+def _answers(pixels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """(N, 39, 5) landmarks and (N, 39, 3) m of crops (N, 256, 256, 3); asked once, then kept.
+
+    Raises:
+        UnavailableError: if MediaPipe cannot be had.
+    """
+    kept = CACHE / "domain_gap" / f"mediapipe-{hashlib.sha256(pixels.tobytes()).hexdigest()[:16]}.npz"
+    if not kept.is_file():
+        landmarks, world = mediapipe_side.look(pixels)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            np.savez(Path(folder) / kept.name, landmarks=landmarks, world=world)
+            (Path(folder) / kept.name).replace(kept)
+    with np.load(kept) as content:
+        return content["landmarks"], content["world"]
