@@ -13,7 +13,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=[package, f"{package}.*"]),
-    package_data={package: ["demo/clip_truth.json"]},
+    package_data={package: ["demo/clip_truth.json", "messages/definitions/*/msg/*.msg"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),

@@ -38,7 +38,7 @@ sources() {
         tf2_msgs) echo "$here/ros.txt $here/tf2_msgs.sh $here/message_package.sh" ;;
         test_messages)
             echo "$here/ros.txt $here/test_messages.sh $here/message_package.sh"
-            find "$root/test/messages/definitions" -name '*.msg' | sort
+            find "$root/metric_pose_ros/messages/definitions" -name '*.msg' | sort
             ;;
         package) echo "$root/setup.py $root/setup.cfg $root/package.xml" ;;
         *) requirements "$1" ;;

@@ -63,7 +63,8 @@ def test_the_build_installs_executables_launch_file_configuration_and_models(wor
     assert (installed / "share" / "ament_index" / "resource_index" / "packages" / "metric_pose_ros").is_file()
 
 
-def test_the_build_holds_every_module(workspace: Path) -> None:
+def test_the_build_holds_every_module_and_message_definition(workspace: Path) -> None:
     (built,) = (workspace / "install").rglob("site-packages/metric_pose_ros")
-    sources = {path.relative_to(ROOT / "metric_pose_ros") for path in (ROOT / "metric_pose_ros").rglob("*.py")}
-    assert {path.relative_to(built) for path in built.rglob("*.py")} == sources
+    for kind in ("*.py", "*.msg"):
+        sources = {path.relative_to(ROOT / "metric_pose_ros") for path in (ROOT / "metric_pose_ros").rglob(kind)}
+        assert {path.relative_to(built) for path in built.rglob(kind)} == sources

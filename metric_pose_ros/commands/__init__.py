@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from metric_pose_ros.commands import doctor, engine, predict
+from metric_pose_ros.commands import bag, doctor, engine, predict
 
-_COMMANDS = (predict, engine, doctor)
+_COMMANDS = (predict, bag, engine, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from metric_pose_ros.bags.types import typestore
 from metric_pose_ros.messages.types import InstalledTypes, RosbagsTypes
 
-TYPESTORE = get_typestore(Stores.ROS2_JAZZY)
-for definition in (Path(__file__).parent / "definitions").glob("*/msg/*.msg"):
-    package = definition.parts[-3]
-    TYPESTORE.register(get_types_from_msg(definition.read_text(), f"{package}/msg/{definition.stem}"))
+TYPESTORE = typestore()
 
 
 @pytest.fixture(params=["rclpy", "rosbags"])

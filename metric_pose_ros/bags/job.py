@@ -1,0 +1,63 @@
+"""What to do with a bag, and the note in its result that says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from metric_pose_ros.bags.source import Source
+from metric_pose_ros.bags.topics import CameraTopics
+from metric_pose_ros.models import find_model
+from metric_pose_ros.settings import Settings
+
+_KEY = "metric_pose_ros"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with a bag.
+
+    Attributes:
+        source: bag to read.
+        target: bag to write.
+        settings: the node's parameters.
+        image: topic of the images; empty takes the only one.
+        camera_info: topic of CameraInfo; empty takes the one that belongs to the images.
+        left_out: patterns of the source's topics that are not copied.
+        storage: ``mcap`` or ``sqlite3``; empty takes the source's.
+        overwrite: whether a target that is there already gives way.
+    """
+
+    source: Path
+    target: Path
+    settings: Settings
+    image: str = ""
+    camera_info: str = ""
+    left_out: tuple[str, ...] = ()
+    storage: str = ""
+    overwrite: bool = False
+
+
+def notes(job: Job, source: Source, topics: CameraTopics) -> dict[str, str]:
+    """What a result is made of, for its metadata: equal notes stand for equal results.
+
+    Files are in it by what they hold, not by where they are, since bags and models are moved.
+
+    Raises:
+        FileNotFoundError: if a model or the camera file is not there.
+    """
+    settings, defaults = asdict(job.settings), asdict(Settings())
+    made_of: dict[str, Any] = {name: value for name, value in settings.items() if value != defaults[name]}
+    for name in ("model",) if job.settings.detections_topic else ("model", "detector"):
+        made_of[name] = _sha256(find_model(settings[name]))
+    if job.settings.camera_yaml:
+        made_of["camera_yaml"] = _sha256(Path(job.settings.camera_yaml))
+    made_of |= {"camera_topics": topics, "left_out": sorted(job.left_out), "messages": source.extent}
+    return {_KEY: json.dumps(made_of, sort_keys=True)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
