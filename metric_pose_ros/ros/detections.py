@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.messages.detections import to_detections
+from metric_pose_ros.ros.matching import MatchedSubscription
 from metric_pose_ros.settings import Settings
-
-# Best effort takes from reliable and best-effort publishers alike.
-_QOS = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class DetectionInput:
@@ -32,18 +29,20 @@ class DetectionInput:
         self._complaints = complaints
         self._accepted = (settings.detections_class,) if settings.detections_class else ()
         self._topic = node.resolve_topic_name(settings.detections_topic)
-        self._subscription: Any = None
+        self._subscription: MatchedSubscription | None = None
 
     def open(self) -> None:
         """Starts to listen."""
         from vision_msgs.msg import Detection2DArray
 
-        self._subscription = self._node.create_subscription(Detection2DArray, self._topic, self._keep, _QOS)
+        self._subscription = MatchedSubscription(
+            self._node, Detection2DArray, self._topic, self._keep, self._complaints
+        )
 
     def close(self) -> None:
         """Stops to listen."""
         if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
+            self._subscription.close()
             self._subscription = None
 
     def ask(self) -> None:

@@ -1,8 +1,8 @@
 """What moved between ROS 2 distributions, imported in one place."""
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks  # Jazzy and later
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks  # Jazzy and later
 except ImportError:
-    from rclpy.qos_event import PublisherEventCallbacks  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks  # Humble
 
-__all__ = ["PublisherEventCallbacks"]
+__all__ = ["PublisherEventCallbacks", "SubscriptionEventCallbacks"]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.messages.incoming import CameraMessages
 from metric_pose_ros.messages.types import InstalledTypes
 from metric_pose_ros.ros.latest import Latest
+from metric_pose_ros.ros.matching import MatchedSubscription
 from metric_pose_ros.settings import Settings
 
-# Best effort takes from reliable and best-effort publishers alike. A few images of depth let a burst in, of which the
-# newest is taken.
-_QOS = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 _TRANSPORTS = {"raw": ("", Image), "compressed": ("/compressed", CompressedImage)}
 """What image_transport adds to a topic's name, and the messages' class."""
 
@@ -58,7 +56,8 @@ class CameraInput:
             )
         self.arrivals: Latest[Arrival] = Latest()
         self._node = node
-        self._subscriptions: list[Any] = []
+        self._complaints = complaints
+        self._subscriptions: list[MatchedSubscription] = []
         suffix, self._kind = _TRANSPORTS[settings.image_transport]
         # As image_transport has it: the transport's name follows what `image` is remapped to.
         self._image_topic = node.resolve_topic_name("image") + suffix
@@ -74,16 +73,14 @@ class CameraInput:
 
     def open(self) -> None:
         """Starts to listen."""
-        self._subscriptions = [self._node.create_subscription(self._kind, self._image_topic, self.keep_image, _QOS)]
+        self._subscribe(self._kind, self._image_topic, self.keep_image)
         if self.camera.fixed is None:
-            self._subscriptions.append(
-                self._node.create_subscription(CameraInfo, self._info_topic, self.camera.keep_camera_info, _QOS)
-            )
+            self._subscribe(CameraInfo, self._info_topic, self.camera.keep_camera_info)
 
     def close(self) -> None:
         """Stops to listen, and ends whoever waits for an arrival."""
         for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+            subscription.close()
         self._subscriptions = []
         self.arrivals.close()
 
@@ -95,3 +92,6 @@ class CameraInput:
     def keep_image(self, message: Image | CompressedImage) -> None:
         """Stores an image until somebody takes it, in place of one that nobody took."""
         self.arrivals.put(Arrival(message, time.perf_counter()))
+
+    def _subscribe(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:
+        self._subscriptions.append(MatchedSubscription(self._node, kind, topic, keep, self._complaints))

@@ -12,8 +12,10 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.pipeline import open_stream
 from metric_pose_ros.ros import parameters
+from metric_pose_ros.ros.input import CameraInput
 from metric_pose_ros.settings import LIVE, Settings
 from test.fake_models import save_detector, save_pose_model
 from test.ros.graph import Running
@@ -66,6 +68,12 @@ def test_the_skeleton_reaches_the_estimator(tmp_path: Path) -> None:
         stream = open_stream(Settings(model=str(model), detector=str(detector), skeleton=asked))
         assert stream.estimator.skeleton.name == found
         stream.close()
+
+
+def test_an_unknown_image_transport_is_named_with_those_that_are_known() -> None:
+    node = declared(image_transport="theora")
+    with pytest.raises(ValueError, match="unknown image_transport 'theora', expected raw or compressed"):
+        CameraInput(node, parameters.read(node), Complaints(node.get_logger()))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rclpy.qos import ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
@@ -15,7 +16,7 @@ from metric_pose_ros.bags.types import typestore
 from metric_pose_ros.settings import Settings
 from test.bags import recorded
 from test.people_in_the_image import PeopleInTheImage
-from test.ros.graph import CAMERA, TOPICS, Bench, Running
+from test.ros.graph import CAMERA, TOPICS, Bench, Running, wait_until
 
 HEARD = ("keypoints", "poses", "tf", "markers")
 
@@ -24,6 +25,7 @@ def test_node_and_bag_say_the_same_of_the_same_images(bench: Bench, node: Runnin
     for name in HEARD:
         bench.listen(name)
     bench.see(0, "keypoints")  # until the node has the camera, and its answers come through
+    wait_until(lambda: reliably_heard(bench), "the node to ask for what the camera offers")
     frames: list[tuple[str, float, Any]] = [("/camera_info", 1.0, recorded.info(camera=CAMERA))]
     for people in (1, 3, 2):
         live = bench.picture(people)
@@ -41,6 +43,12 @@ def test_node_and_bag_say_the_same_of_the_same_images(bench: Bench, node: Runnin
         topic = TOPICS[name][0]
         published = [in_rosbags_bytes(message) for message in bench.heard[name][-3:]]
         assert [data for _, data in recorded.raw(tmp_path / "out", topic)] == published, topic
+
+
+def reliably_heard(bench: Bench) -> bool:
+    """Whether no image gets lost any more."""
+    listeners = bench.node.get_subscriptions_info_by_topic("/image")
+    return [each.qos_profile.reliability for each in listeners] == [ReliabilityPolicy.RELIABLE]
 
 
 def in_rosbags_bytes(message: Any) -> bytes:

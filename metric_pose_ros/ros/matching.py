@@ -1,0 +1,104 @@
+"""Subscriptions that ask for what publishers offer, and say why nothing comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.ros.distribution import SubscriptionEventCallbacks
+
+_DEPTH = 5
+"""Messages: lets a burst in."""
+
+
+class MatchedSubscription:
+    """A subscription with the best quality of service that every publisher of its topic offers.
+
+    Asking for less than is offered loses what need not be lost: images that a reliable publisher would send again, and
+    the CameraInfo that a transient-local one gave before we were there. Asking for more gets nothing. Publishers come
+    and go, so their offers are looked at now and then.
+
+    Args:
+        node: that subscribes.
+        kind: class of the messages.
+        topic: as the node resolves it.
+        keep: takes each message.
+        complaints: about publishers that cannot be heard.
+        every_s: seconds between looks at the offers.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        kind: Any,
+        topic: str,
+        keep: Callable[[Any], None],
+        complaints: Complaints,
+        every_s: float = 1.0,
+    ) -> None:
+        self._node, self._kind, self._topic, self._keep = node, kind, topic, keep
+        self._complaints = complaints
+        self._type = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
+        self._qos = offered(())
+        self._subscription: Any = None
+        self._match()
+        # Not the node's clock, which stands still while a simulation does.
+        self._timer = node.create_timer(every_s, self._match, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def close(self) -> None:
+        """Stops to listen."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._subscription)
+
+    def _match(self) -> bool:
+        """Asks for what is offered now; whether that is new."""
+        publishers = self._node.get_publishers_info_by_topic(self._topic)
+        for other in sorted({each.topic_type for each in publishers} - {self._type}):
+            self._complaints.warning(
+                f"{self._topic} is published as {other}, expected {self._type}: remap to another topic, or set "
+                "image_transport"
+            )
+        qos = offered([each for each in publishers if each.topic_type == self._type])
+        if self._subscription is not None and qos == self._qos:
+            return False
+        events = SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch)
+        former, self._qos = self._subscription, qos
+        self._subscription = self._node.create_subscription(
+            self._kind, self._topic, self._keep, qos, event_callbacks=events
+        )
+        if former is not None:
+            self._node.destroy_subscription(former)
+            self._node.get_logger().info(f"asks for {_in_words(qos)} on {self._topic}, as its publishers offer")
+        return True
+
+    def _on_mismatch(self, event: Any) -> None:
+        if self._match():
+            return
+        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+        self._complaints.warning(
+            f"a publisher of {self._topic} is not heard: it offers another {policy} than this node asks for "
+            f"({_in_words(self._qos)}). Change its QoS settings"
+        )
+
+
+def offered(publishers: Sequence[TopicEndpointInfo]) -> QoSProfile:
+    """The most that can be asked of all of them; of nobody, what everybody offers."""
+    profiles = [each.qos_profile for each in publishers]
+    reliable = profiles and all(each.reliability == ReliabilityPolicy.RELIABLE for each in profiles)
+    kept = profiles and all(each.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in profiles)
+    return QoSProfile(
+        depth=_DEPTH,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _in_words(qos: QoSProfile) -> str:
+    return f"{qos.reliability.name}, {qos.durability.name}".lower().replace("_", " ")

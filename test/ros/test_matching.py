@@ -1,0 +1,101 @@
+"""What a subscription asks for follows what publishers offer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.ros.matching import MatchedSubscription
+from test.ros.graph import wait_until
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.fixture(scope="module")
+def spinning() -> Iterator[tuple[Node, Node]]:
+    """A node that publishes and one that listens, as if in two processes: one cannot have two types on a topic."""
+    with ExitStack() as stack:
+        yield spun("publishing", stack), spun("listening", stack)
+
+
+def spun(name: str, stack: ExitStack) -> Node:
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    executor = SingleThreadedExecutor(context=context)
+    node = Node(name, context=context)
+    executor.add_node(node)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    stack.callback(spinner.join)
+    stack.callback(context.try_shutdown)
+    stack.callback(executor.shutdown)
+    return node
+
+
+class Ear:
+    """A matched subscription, and what it heard."""
+
+    def __init__(self, nodes: tuple[Node, Node], topic: str, kind: Any = CameraInfo) -> None:
+        self.heard: list[Any] = []
+        self.complaints = Complaints(logging.getLogger("matching"))
+        self._nodes, self._topic = nodes, topic
+        self._subscription = MatchedSubscription(nodes[1], kind, topic, self.heard.append, self.complaints, 0.05)
+
+    def __enter__(self) -> Ear:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._subscription.close()
+
+    def asks_for(self) -> tuple[str, str]:
+        offers = self._nodes[0].get_subscriptions_info_by_topic(self._topic)
+        return (offers[-1].qos_profile.reliability.name, offers[-1].qos_profile.durability.name) if offers else ("", "")
+
+
+def test_what_was_said_before_anybody_listened_is_heard_if_it_is_kept(spinning: tuple[Node, Node]) -> None:
+    spinning[0].create_publisher(CameraInfo, "/early", LATCHED).publish(CameraInfo(width=7))
+    with Ear(spinning, "/early") as ear:
+        wait_until(lambda: bool(ear.heard), "the CameraInfo of before")
+        assert ear.heard[0].width == 7
+        assert ear.asks_for() == ("RELIABLE", "TRANSIENT_LOCAL")
+
+
+def test_offers_are_followed_as_publishers_come(spinning: tuple[Node, Node]) -> None:
+    with Ear(spinning, "/late") as ear:
+        wait_until(lambda: ear.asks_for() == ("BEST_EFFORT", "VOLATILE"), "a subscription")
+        spinning[0].create_publisher(CameraInfo, "/late", LATCHED).publish(CameraInfo(header=Header(frame_id="kept")))
+        wait_until(lambda: ear.asks_for() == ("RELIABLE", "TRANSIENT_LOCAL"), "what the first one offers")
+        wait_until(lambda: bool(ear.heard), "its CameraInfo")
+        poor = spinning[0].create_publisher(CameraInfo, "/late", BEST_EFFORT)
+        wait_until(lambda: ear.asks_for() == ("BEST_EFFORT", "VOLATILE"), "what both offer")
+        wait_until(lambda: poor.get_subscription_count() > 0, "a listener")
+
+        def both() -> bool:
+            poor.publish(CameraInfo(header=Header(frame_id="not kept")))
+            return {message.header.frame_id for message in ear.heard} == {"kept", "not kept"}
+
+        wait_until(both, "both to be heard")
+        assert ear.complaints.count == 0
+
+
+def test_messages_of_another_type_are_explained(spinning: tuple[Node, Node]) -> None:
+    spinning[0].create_publisher(CameraInfo, "/other", 1)
+    with Ear(spinning, "/other", Image) as ear:
+        wait_until(lambda: ear.complaints.count > 0, "a complaint")
+        assert ear.complaints.latest == (
+            "/other is published as sensor_msgs/msg/CameraInfo, expected sensor_msgs/msg/Image: remap to another "
+            "topic, or set image_transport"
+        )
