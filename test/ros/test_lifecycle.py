@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,10 +67,12 @@ def test_shutting_down_ends_in_finalized(bench: Bench, managed: Running) -> None
 
 
 def test_an_active_node_ends_quietly_on_ctrl_c(bench: Bench) -> None:
-    with Running.people_in_the_image() as running:
+    with Running.people_in_the_image(SECONDS_PER_FRAME="0.5") as running:
         bench.wait_for_node()
         bench.listen("keypoints")
         bench.see(1, "keypoints")
+        bench.send(bench.picture(1))
+        time.sleep(0.1)  # in the middle of this frame, ROS goes down and takes the publishers along
         assert running.stop() == 0
         assert "Traceback" not in running.log
     wait_until(lambda: bench.node.count_publishers("/metric_pose/keypoints") == 0, "the node to be gone")
