@@ -1,7 +1,8 @@
-"""The folder of assets that scenes are made of, divided so that no split sees another's light, backgrounds or motions.
+"""The folders of assets that scenes are made of, divided so that no split sees another's light, backgrounds or motions.
 
-Layout: ``lights/*.exr`` panoramas, ``backgrounds/*.{jpg,png}`` photographs, ``motions/**`` motion files. Everything is
-optional: what is missing or cannot be read is named in `Assets.problems` and left out.
+Layout: ``lights/*.exr`` panoramas, ``backgrounds/*.{jpg,png}`` photographs, ``motions/**`` motion files,
+``bodies/*.yaml`` (see body_files). Everything is optional: what is missing or cannot be read is named in
+`Assets.problems` and left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from training.synthesis.body_files import OwnBody, read_body
 from training.synthesis.light import Panorama
 from training.synthesis.motion_files import Clip, read_motion_folder
 
@@ -30,6 +32,9 @@ LONGEST_SIDE = 1100
 """Photographs are scaled down to this many pixels."""
 
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
+_SMALLEST_SIDE = 64
+
+_BODIES = (".yaml", ".yml")
 
 Item = TypeVar("Item")
 
@@ -42,51 +47,67 @@ class Assets:
     photographs: list[np.ndarray]
     photograph_names: list[str]
     clips: list[Clip]
+    bodies: list[OwnBody]
     problems: list[str]
 
 
-def load_assets(folder: Path | None, motion_folder: Path | None, split: str) -> Assets:
-    """Loads the split's share of a folder of assets and of a second folder of motions; both may be missing.
+def load_assets(folders: Sequence[Path], motion_folder: Path | None, split: str) -> Assets:
+    """Loads the split's share of what is in folders of assets and in another folder of motions; all may be missing.
 
     Raises:
         ValueError: if `split` is not one of SPLITS.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
-    problems: list[str] = []
-    panoramas: list[Panorama] = []
-    photographs: list[np.ndarray] = []
-    names: list[str] = []
-    if folder is not None:
-        for path in share_of(sorted((folder / "lights").glob("*.exr")), split, lambda path: path.stem):
-            try:
-                panoramas.append(Panorama.from_pixels(path.stem, read_panorama(path)))
-            except Exception as error:  # a corrupt file raises whatever its reader likes
-                problems.append(f"{path}: not a readable panorama, skipped ({error})")
-        found = [path for path in sorted((folder / "backgrounds").glob("*")) if path.suffix.lower() in _PHOTOGRAPHS]
-        for path in share_of(found, split, lambda path: path.stem):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None or min(image.shape[:2]) < 64:
-                problems.append(f"{path}: not a readable photograph of at least 64 pixels, skipped")
-                continue
-            photographs.append(np.ascontiguousarray(shrink(image)[..., ::-1]))
-            names.append(path.stem)
+    problems = [f"no folder of assets {folder}: nothing of it is used" for folder in folders if not folder.is_dir()]
+    panoramas = _read_share(
+        _files(folders, "lights", (".exr",)), split, lambda path: Panorama.from_pixels(path.stem, read_panorama(path)),
+        "a readable panorama", problems,
+    )  # fmt: skip
+    photographs = _read_share(
+        _files(folders, "backgrounds", _PHOTOGRAPHS), split, lambda path: (path.stem, read_photograph(path)),
+        f"a readable photograph of at least {_SMALLEST_SIDE} pixels", problems,
+    )  # fmt: skip
+    bodies = _read_share(_files(folders, "bodies", _BODIES), split, read_body, "a usable body", problems)
+    where = " or ".join(map(str, folders)) or "no folder"
     if not panoramas:
-        problems.append(f"no panoramas for {split} below {folder}/lights: a plain sky is used")
+        problems.append(f"no panoramas for {split} in lights/ of {where}: a plain sky is used")
         panoramas.append(Panorama.from_pixels("plain", plain_sky()))
     if not photographs:
-        problems.append(f"no photographs for {split} below {folder}/backgrounds: rooms and panoramas only")
+        problems.append(f"no photographs for {split} in backgrounds/ of {where}: rooms and panoramas only")
     clips: list[Clip] = []
-    for source in (motion_folder, folder / "motions" if folder is not None else None):
-        if source is None:
-            continue
+    own_motions = [folder / "motions" for folder in folders if folder.is_dir()]
+    for source in (*([motion_folder] if motion_folder is not None else []), *own_motions):
         if not source.is_dir():
             problems.append(f"no folder of motions {source}: fewer recorded poses")
             continue
         read, unreadable = read_motion_folder(source)
         clips += [clip for clip in read if split_of_clip(clip.name) == split]
         problems += unreadable
-    return Assets(panoramas, photographs, names, clips, problems)
+    names = [name for name, _ in photographs]
+    return Assets(panoramas, [image for _, image in photographs], names, clips, bodies, problems)
+
+
+def _files(folders: Sequence[Path], kind: str, endings: Sequence[str]) -> list[Path]:
+    return [
+        path
+        for folder in folders
+        for path in sorted((folder / kind).glob("*"))
+        if path.suffix.lower() in endings and not path.name.startswith(".")
+    ]
+
+
+def _read_share(
+    paths: Sequence[Path], split: str, read: Callable[[Path], Item], wanted: str, problems: list[str]
+) -> list[Item]:
+    """What the split's files hold; those that cannot be read are named in `problems`."""
+    items = []
+    for path in share_of(paths, split, lambda path: path.stem):
+        try:
+            items.append(read(path))
+        except Exception as error:  # a corrupt file raises whatever its reader likes
+            problems.append(f"{path}: not {wanted}, skipped ({error})")
+    return items
 
 
 def split_of_clip(name: str) -> str:
@@ -115,6 +136,20 @@ def read_panorama(path: Path) -> np.ndarray:
             pixels = np.stack([channels[name].pixels for name in "RGB"], -1)
     pixels = cv2.resize(np.asarray(pixels, np.float32), (512, 256), interpolation=cv2.INTER_AREA)
     return np.maximum(np.nan_to_num(pixels), 0)
+
+
+def read_photograph(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, scaled down to LONGEST_SIDE.
+
+    Raises:
+        ValueError: if it is none, or too small.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("OpenCV cannot read it")
+    if min(image.shape[:2]) < _SMALLEST_SIDE:
+        raise ValueError(f"it has {image.shape[1]} x {image.shape[0]} pixels")
+    return np.ascontiguousarray(shrink(image)[..., ::-1])
 
 
 def plain_sky() -> np.ndarray:

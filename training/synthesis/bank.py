@@ -17,9 +17,10 @@ from torch import Tensor
 
 from training.synthesis.assets import Assets
 from training.synthesis.body import AnnyBody, Mesh
+from training.synthesis.body_files import put_on
+from training.synthesis.figures import Figures
 from training.synthesis.light import Panorama
 from training.synthesis.poses import LOOSE_BONES, PoseSampler
-from training.synthesis.scene import Figures
 from training.synthesis.skinning import Anatomy, Bodies, Skinner, from_quaternions
 
 _QUALITY = 92
@@ -56,7 +57,10 @@ class Bank:
     ) -> Bank:
         """Draws as many bodies and poses as `size` says."""
         rng = np.random.default_rng([seed, 7])
-        parts = [body.bodies(body.sample_shapes(rng, _BODIES_AT_ONCE)) for _ in range(-(-size[0] // _BODIES_AT_ONCE))]
+        parts = []
+        for _ in range(-(-size[0] // _BODIES_AT_ONCE)):
+            shapes, _ = put_on(rng, body.sample_shapes(rng, _BODIES_AT_ONCE), assets.bodies)
+            parts.append(body.bodies(shapes))
         columns = [torch.cat([getattr(part, field.name) for part in parts])[: size[0]] for field in fields(Bodies)]
         anatomy, bodies = compact(body.anatomy(), Bodies(*columns))
         drawn = [poses.sample(rng) for _ in range(size[1])]
@@ -125,7 +129,7 @@ class Bank:
             arrays["quaternions"],
             arrays["kinds"],
             arrays["clips"],
-            Assets(panoramas, photographs, names, [], []),
+            Assets(panoramas, photographs, names, [], [], []),
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from training.synthesis.bank import Bank
 from training.synthesis.contact_sheet import draw_contact_sheet
 from training.synthesis.on_the_fly import OnTheFly
-from training.synthesis.scene import Shots
+from training.synthesis.shots import Shots
 
 _ON_SHEET = 40
 

@@ -37,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard-size", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2, help="processes, each with one thread")
-    parser.add_argument("--assets", type=Path, help="folder that fetch-assets filled (lights, backgrounds, motions)")
+    parser.add_argument(
+        "--assets",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="what fetch-assets filled, and folders of your own: lights/, backgrounds/, motions/, bodies/",
+    )
     parser.add_argument("--mocap", type=Path, help="folder of your own ASF/AMC or BVH motions")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="also draw the first crops with their labels")
     bank = parser.add_argument_group("banks and benchmarks")
@@ -141,7 +148,7 @@ _factory = None
 """The worker process's own factory; building one takes seconds, so it is kept between shards."""
 
 
-def _start_worker(split: str, assets: Path | None, mocap: Path | None) -> None:
+def _start_worker(split: str, assets: list[Path], mocap: Path | None) -> None:
     global _factory
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"

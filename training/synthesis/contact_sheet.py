@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from metric_pose_ros.skeleton import BODY_30
-from training.synthesis.scene import SEEN, Sample
+from training.synthesis.shots import SEEN, Sample
 
 _LEFT, _RIGHT, _MIDDLE = (60, 60, 255), (255, 160, 40), (60, 220, 60)
 """BGR: the person's left is red, right blue, the middle green."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,15 @@ import torch
 from training.synthesis.appearance import wardrobe_of
 from training.synthesis.assets import Assets, load_assets
 from training.synthesis.body import AnnyBody
+from training.synthesis.body_files import OwnBody, put_on
 from training.synthesis.drawing_cpu import CpuRenderer
+from training.synthesis.figures import Figures
 from training.synthesis.materials import Materials
 from training.synthesis.poses import PoseSampler
 from training.synthesis.rig import Rig
-from training.synthesis.scene import Figures, Sample, SceneMaker
+from training.synthesis.scene import SceneMaker
 from training.synthesis.shards import ShardPlan
+from training.synthesis.shots import Sample
 
 BATCH = 16
 """Bodies posed at a time: enough to be fast, few enough to stay in cache."""
@@ -25,20 +28,20 @@ BATCH = 16
 class LiveCast:
     """Poses and shapes every figure anew."""
 
-    def __init__(self, body: AnnyBody, poses: PoseSampler) -> None:
-        self._body, self._poses = body, poses
+    def __init__(self, body: AnnyBody, poses: PoseSampler, own: Sequence[OwnBody] = ()) -> None:
+        self._body, self._poses, self._own = body, poses, own
 
     def draw(self, rng: np.random.Generator, count: int) -> Figures:
         """Figures on the CPU; a body's name is what it was made of."""
         poses = [self._poses.sample(rng) for _ in range(count)]
-        shapes = self._body.sample_shapes(rng, count)
+        shapes, own = put_on(rng, self._body.sample_shapes(rng, count), self._own)
         vertices, joints = self._body.pose(np.stack([pose.rotations for pose in poses]), shapes)
         return Figures(
             torch.from_numpy(vertices),
             torch.from_numpy(joints),
             [pose.kind for pose in poses],
             [pose.clip for pose in poses],
-            self._body.name_shapes(shapes),
+            [name or drawn for name, drawn in zip(own, self._body.name_shapes(shapes), strict=True)],
         )
 
 
@@ -46,14 +49,16 @@ class SampleFactory:
     """Renders the samples of one split on the CPU."""
 
     def __init__(
-        self, split: str, assets_folder: Path | None, motion_folder: Path | None, body: AnnyBody | None = None
+        self, split: str, asset_folders: Sequence[Path], motion_folder: Path | None, body: AnnyBody | None = None
     ) -> None:
-        self.assets: Assets = load_assets(assets_folder, motion_folder, split)
+        self.assets: Assets = load_assets(asset_folders, motion_folder, split)
         body = body or AnnyBody()
         poses = PoseSampler(Rig(body.bones, body.rest_heads), self.assets.clips)
         self.materials = Materials.of(body.mesh, wardrobe_of(split, self.assets.photographs), self.assets)
         renderer = CpuRenderer(self.materials)
-        self.scenes = SceneMaker(LiveCast(body, poses), renderer, self.materials.wardrobe, self.assets, split)
+        self.scenes = SceneMaker(
+            LiveCast(body, poses, self.assets.bodies), renderer, self.materials.wardrobe, self.assets, split
+        )
 
     def samples(self, plan: ShardPlan) -> Iterator[Sample]:
         """The samples of a shard, the same for the same plan and assets."""

@@ -16,7 +16,8 @@ from training.synthesis.assets import SPLITS
 from training.synthesis.bank import Bank, BankCast
 from training.synthesis.materials import Materials
 from training.synthesis.renderer import CROP_SIDE, Renderer
-from training.synthesis.scene import SceneMaker, Shots
+from training.synthesis.scene import SceneMaker
+from training.synthesis.shots import Shots
 
 _SPARE = 1.08
 """So many more scenes are drawn than wanted, for those that show too little of the person."""

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.synthesis.lens import distort
+
 CROP_SIDE = 256
 """Pixels of a crop."""
 
@@ -75,7 +77,8 @@ class Views(Bundle):
     Attributes:
         rotation: (N, 3, 3) world to camera (x right, y down, z forward). position: (N, 3) m. focal: (N,) crop pixels;
             the optical axis is at ((S-1)/2, (S-1)/2), pixel centres at integers.
-        image: (N, 4) left, top, right, bottom of the real image in the real camera's normalised coordinates.
+        image: (N, 4) left, top, right, bottom of the real image in the real camera's normalised, distorted coordinates.
+        lens: (N, 2) k1 and k2 of its distortion.
         to_real: (N, 3, 3) crop camera to real camera. truncated: (N,) bool, whether the image cuts the person.
     """
 
@@ -83,6 +86,7 @@ class Views(Bundle):
     position: Tensor
     focal: Tensor
     image: Tensor
+    lens: Tensor
     to_real: Tensor
     truncated: Tensor
 
@@ -114,7 +118,7 @@ class Views(Bundle):
     def inside_image(self) -> Tensor:
         """(N, S, S) bool: which crop pixels the real image covers."""
         rays = self.rays(SUPERSAMPLING) @ self.to_real.transpose(1, 2)[:, None]
-        plane = rays[..., :2] / rays[..., 2:]
+        plane = distort(rays[..., :2] / rays[..., 2:], self.lens)
         low, high = self.image[:, None, None, :2], self.image[:, None, None, 2:]
         return (rays[..., 2] > 0) & (plane >= low).all(-1) & (plane <= high).all(-1)
 

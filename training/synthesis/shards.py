@@ -14,7 +14,7 @@ import numpy as np
 
 from training.data.shard_writer import jpeg, npz, write_tar
 from training.synthesis.assets import SPLITS
-from training.synthesis.scene import Sample
+from training.synthesis.shots import Sample
 
 
 @dataclass(frozen=True)

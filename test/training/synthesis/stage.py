@@ -20,7 +20,7 @@ def make_assets() -> Assets:
     sky = rng.uniform(0.2, 1, (64, 128, 3)).astype(np.float32)
     sky[12:15, 30:33] = 60
     photographs = [rng.integers(0, 255, size, dtype=np.uint8) for size in ((90, 140, 3), (200, 110, 3))]
-    return Assets([Panorama.from_pixels("noise", sky)], photographs, ["first", "second"], [], [])
+    return Assets([Panorama.from_pixels("noise", sky)], photographs, ["first", "second"], [], [], [])
 
 
 def make_stage(body: AnnyBody) -> tuple[SceneMaker, Materials, Assets]:

@@ -66,6 +66,24 @@ def test_a_truncated_person_is_cut_by_the_image_and_what_is_left_fills_the_crop(
         assert np.ptp(points[number][seen], axis=0).max() > 0.45 * CROP_SIDE
 
 
+def test_the_image_s_border_is_bent_as_the_lens_bends_it():
+    views, _, _ = framed(5, True)
+    bent = torch.nonzero(views.lens[:, 0] < -0.1)[:5, 0]
+    assert len(bent) == 5
+    covered = views.inside_image().numpy()
+    row, column = np.mgrid[:CROP_SIDE:7, :CROP_SIDE:7]
+    for number in bent.tolist():
+        slope = np.stack([column, row], -1).reshape(-1, 2) - (CROP_SIDE - 1) / 2
+        rays = np.concatenate([slope / views.focal[number].item(), np.ones((len(slope), 1))], 1)
+        real = rays @ views.to_real[number].double().numpy().T
+        coefficients = np.array([*views.lens[number].double().numpy(), 0, 0])
+        plane = cv2.projectPoints(real, np.zeros(3), np.zeros(3), np.eye(3), coefficients)[0][:, 0]
+        left, top, right, bottom = views.image[number].numpy()
+        inside = (plane >= [left, top]).all(1) & (plane <= [right, bottom]).all(1) & (real[:, 2] > 0)
+        assert (covered[number][row, column].ravel() == inside).mean() > 0.99
+        assert inside.any()
+
+
 def test_cameras_stand_where_robots_do_and_keep_the_person_in_front():
     rng = np.random.default_rng(3)
     centre = np.tile([0, 0, 0.85], (600, 1))

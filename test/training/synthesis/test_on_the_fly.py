@@ -33,7 +33,7 @@ def shots(stream):
 def test_a_batch_has_crops_and_truth_that_projects(shots):
     batch = to_batch(shots)
     assert batch.crops.shape == (4, 3, 256, 256)
-    assert 0 <= batch.crops.min() < 0.1 < batch.crops.max() <= 1
+    assert 0 <= batch.crops.min() < 0.2 < 0.8 < batch.crops.max() <= 1
     target = batch.target
     assert target.joints_mm.shape == (4, 30, 3)
     projected = torch.einsum("nij,nkj->nki", target.intrinsics, target.joints_mm)

@@ -82,7 +82,7 @@ def test_limb_joints_agree_with_anny_s_own_coco_keypoints(body, crowd):
 
 @pytest.fixture(scope="module")
 def factory(body):
-    return SampleFactory("validation", None, None, body)
+    return SampleFactory("validation", [], None, body)
 
 
 def test_labels_lie_in_the_picture_and_project_from_the_joints(tmp_path, factory):
@@ -99,6 +99,13 @@ def test_labels_lie_in_the_picture_and_project_from_the_joints(tmp_path, factory
         if not sample.about["truncated"]:
             shares.append(inside.mean())
         assert 0.5 < sample.about["distance_m"] < 14
+        left, top, right, bottom = sample.about["box_px"]
+        assert -0.5 <= left < right <= 255.5
+        assert -0.5 <= top < bottom <= 255.5
+        visible = sample.joints_px[sample.visibility == 2]
+        assert (visible >= [left - 2, top - 2]).all()
+        assert (visible <= [right + 2, bottom + 2]).all()
+        assert abs(sample.about["camera_pitch_deg"]) <= 90
     assert seen > 12 * 10
     assert np.mean(shares) > 0.97
 

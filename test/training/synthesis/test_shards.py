@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from training.synthesis.contact_sheet import draw_contact_sheet
-from training.synthesis.scene import Sample
 from training.synthesis.shards import plan_shards, read_shard, write_shard
+from training.synthesis.shots import Sample
 
 
 def sample(seed=0):
