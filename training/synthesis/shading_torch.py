@@ -109,8 +109,8 @@ def shade_person(seen: Seen, worn: Worn, light: Lit) -> Tensor:
     r0, _, r2 = seen.rest.T
     rows, columns = ((r0 + 5) * 5 * size).long() % size, ((r2 + 5) * 5 * size).long() % size
     edge = worn.noises[worn.edges, rows, columns] - 0.5
-    material = _materials(seen, worn, edge)
-    albedo = _albedo(seen, worn, material, edge)
+    material = materials_of(seen, worn, edge)
+    albedo = albedo_of(seen, worn, material, edge)
     specular = torch.tensor(_SPECULAR, device=albedo.device)[material]
     gloss = torch.tensor(_GLOSS, device=albedo.device)[material]
     normal = _bumped(seen, worn, material)
@@ -125,7 +125,7 @@ def shade_person(seen: Seen, worn: Worn, light: Lit) -> Tensor:
     return albedo * (diffuse + direct * facing[:, None]) + direct * highlight[:, None]
 
 
-def _materials(seen: Seen, worn: Worn, edge: Tensor) -> Tensor:
+def materials_of(seen: Seen, worn: Worn, edge: Tensor) -> Tensor:
     """(P,) what each pixel is made of; the later lines have the last word, as the CPU's earlier branches have."""
     r0, r1, _ = seen.rest.T
     arm, leg, height, scalp, head, foot, hand, crown = seen.fields.T
@@ -152,7 +152,8 @@ def _materials(seen: Seen, worn: Worn, edge: Tensor) -> Tensor:
     return material
 
 
-def _albedo(seen: Seen, worn: Worn, material: Tensor, edge: Tensor) -> Tensor:
+def albedo_of(seen: Seen, worn: Worn, material: Tensor, edge: Tensor) -> Tensor:
+    """(P, 3) linear albedo of materials (P,); edge: (P,) noise around 0."""
     r0, r1, r2 = seen.rest.T
     face = texel(worn.painted, worn.faces, (r0 - r.FACE_LEFT) / r.FACE_WIDTH, (r.FACE_TOP - r2) / r.FACE_HEIGHT)
     on_face = ((seen.fields[:, r.HEAD] > 0.5) & (r1 < r.FACE_DEPTH))[:, None]
