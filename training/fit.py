@@ -22,6 +22,7 @@ from training.data.features import fill_cache
 from training.data.shards import Problems
 from training.data.sources import Source, open_source
 from training.fitting.fit_settings import FitSettings, build_fabric
+from training.fitting.held_memory import hold_memory
 from training.fitting.learning_curve import LearningCurve, ProgressLine
 from training.fitting.pictures import draw_predictions
 from training.fitting.stopping import AGREE_EVERY, Stop
@@ -104,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training fit``."""
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the learning curve")
-    parser.add_argument("--start-from", type=Path, help="checkpoint whose weights to begin with")
+    parser.add_argument("--start-from", type=Path, help="instead of the configuration's")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to torch")
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     parser.add_argument("--devices", help="processes a machine, instead of the configuration's")
@@ -123,6 +124,7 @@ def main(arguments: argparse.Namespace) -> int:
         0 when done or when the time limit was reached, 128 + the signal's number if a signal ended it.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    hold_memory()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     config = load_configuration(arguments.config)
@@ -136,8 +138,9 @@ def main(arguments: argparse.Namespace) -> int:
         run, problems = Run(config, arguments.out, fabric), Problems()
         if run.resume():
             logger.info("going on from step %d", run.step)
-        elif arguments.start_from:
-            run.start_from(arguments.start_from)
+        elif start := arguments.start_from or run.settings.start_from:
+            run.start_from(Path(start))
+            logger.info("starting from the weights of %s", start)
         if "cache" in config["data"] and fabric.is_global_zero:
             # What is cached already is enough where the shards are elsewhere.
             fill_cache(config, ("train", "validation"), torch.get_num_threads(), as_far_as_there=True)

@@ -14,8 +14,8 @@ from training.networks.pose_model import PoseModel, build_model
 
 FOLDER = Path(__file__).parents[2] / "training" / "configs"
 RECIPES = (
-    "fast", "heavy", "integral_h36m", "margipose", "metrabs_effnetv2", "metrabs_paper", "metro_h36m_resnet50",
-    "pose25d_h36m", "smoke",
+    "fast", "fast_tune", "heavy", "heavy_tune", "integral_h36m", "margipose", "metrabs_effnetv2", "metrabs_paper",
+    "metro_h36m_resnet50", "pose25d_h36m", "smoke",
 )  # fmt: skip
 SKELETON_OF_SET = {
     "h36m": "h36m_17", "mpi-inf-3dhp": "mpi_inf_3dhp_28", "muco": "mpi_inf_3dhp_28", "3dpw": "smpl_24",

@@ -161,6 +161,23 @@ def test_a_frozen_backbone_stays_as_it_is_and_the_rest_learns(figures, tmp_path)
     assert not any(name.startswith("backbone.") for name in state["average"])
 
 
+def test_a_second_stage_begins_with_the_first_ones_weights_and_trains_the_layers_that_are_not_frozen(
+    figures, whole, tmp_path
+):
+    frozen = ["stem*", "stages.0.*", "*.depthwise.*"]
+    config = configuration(
+        figures, start_from=str(whole / "last.ckpt"), frozen=frozen, precision="bf16-mixed", steps=2, average=0.0
+    )
+    assert run_fit(config, tmp_path / "tuned") == 0
+    first, tuned = load_model(whole / "last.ckpt")[0], load_model(tmp_path / "tuned" / "last.ckpt")[0]
+    pairs = zip(first.backbone.named_parameters(), tuned.backbone.parameters(), strict=True)
+    moved = {name: (after - before).abs().max().item() for (name, before), after in pairs}
+    assert all(moved[name] == 0 for name in moved if name.startswith(("stem", "stages.0.")) or ".depthwise." in name)
+    # Adam's first steps are as long as the learning rate, so this far from the start only if it was the start.
+    assert 0 < moved["stages.2.4.project.weight"] <= 2.1 * 1e-3
+    assert 0 < moved["reductions.0.project.bias"] <= 2.1 * 1e-3
+
+
 def test_settings_that_do_not_exist_are_named(figures, tmp_path):
     with pytest.raises(ValueError, match="the unknown learning_rate; it knows"):
         run_fit(configuration(figures, learning_rate=1), tmp_path / "a")

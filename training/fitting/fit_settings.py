@@ -25,6 +25,8 @@ class FitSettings:
         clip_gradient: largest norm of the gradient; 0 leaves it.
         average: decay of the running average of the weights, which is what is validated and exported.
         freeze_backbone: whether the backbone stays as it is; with a cache it always does.
+        frozen: what else stays: patterns of the shell for names of the backbone's parameters, such as ``stages.0.*``.
+        start_from: checkpoint whose averaged weights a new run begins with.
         batch_norm: ``local``, ``frozen`` (statistics stay), ``synchronised`` over processes on GPUs, or a number:
             statistics of groups of so many examples, as large batches are normalised in MeTRAbs.
         precision: of Lightning Fabric, such as ``32-true`` and ``bf16-mixed``; ``auto`` is the latter on GPUs that can.
@@ -45,6 +47,8 @@ class FitSettings:
     clip_gradient: float = 0.0
     average: float = 0.99
     freeze_backbone: bool = False
+    frozen: tuple[str, ...] = ()
+    start_from: str | None = None
     batch_norm: str | int = "local"
     precision: str = "auto"
     validate_every: int = 500

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -46,6 +47,27 @@ def build_optimizer(model: PoseModel, settings: dict[str, Any]) -> Optimizer:
         return OPTIMIZERS[name]([group for group in groups if group["params"]], **options)
     except TypeError as error:
         raise ValueError(f"fit.optimizer: {name} does not take {options}: {error}") from error
+
+
+def freeze(backbone: nn.Module, patterns: Sequence[str]) -> None:
+    """Lets parameters stay as they are. No gradient is computed of layers before the first one that is trained.
+
+    Args:
+        backbone: whose parameters.
+        patterns: of their names, as a shell has them for files.
+
+    Raises:
+        ValueError: if a pattern fits no parameter.
+    """
+    for pattern in patterns:
+        meant = [parameter for name, parameter in backbone.named_parameters() if fnmatchcase(name, pattern)]
+        if not meant:
+            raise ValueError(
+                f"fit.frozen has {pattern!r}, but no parameter of the backbone is called so; there are "
+                f"{', '.join(sorted({name.split('.')[0] for name, _ in backbone.named_parameters()}))}"
+            )
+        for parameter in meant:
+            parameter.requires_grad_(False)
 
 
 def set_learning_rate(optimizer: Optimizer, factor: float) -> None:

@@ -19,6 +19,7 @@ from training.fitting.fit_settings import FitSettings
 from training.fitting.optimization import (
     RunningAverage,
     build_optimizer,
+    freeze,
     learning_rate_factor,
     prepare_batch_norm,
     set_learning_rate,
@@ -78,6 +79,7 @@ class Run:
         model = build_model(config["model"])
         if self.freeze_backbone:
             model.backbone.requires_grad_(False)
+        freeze(model.backbone, settings.frozen)
         # Depthwise convolutions train twice as fast on a CPU with the channels last.
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         several_gpus = fabric.world_size > 1 and fabric.device.type == "cuda"

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from training.networks.depthwise import Depthwise
+
 
 class SeparableBlock(nn.Module):
     """A residual 5 x 5 depthwise-separable convolution with batch normalisation."""
@@ -16,7 +18,7 @@ class SeparableBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
+            Depthwise(width, width, 5, padding=2, groups=width, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, width, 1, bias=False),

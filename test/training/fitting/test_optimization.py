@@ -11,6 +11,7 @@ from training.fitting.optimization import (
     GroupedBatchNorm,
     RunningAverage,
     build_optimizer,
+    freeze,
     learning_rate_factor,
     prepare_batch_norm,
     set_learning_rate,
@@ -75,6 +76,8 @@ def test_unknown_names_and_options_are_refused(model):
         build_optimizer(model, {"name": "adamw", "rate": 1.0, "momentum": 0.9})
     with pytest.raises(ValueError, match="expected local, frozen, synchronised or a number"):
         prepare_batch_norm(model, "instance", False)
+    with pytest.raises(ValueError, match=r"'stage.1.\*', but no parameter .* so; there are .*stages, stem"):
+        freeze(model.backbone, ["stem*", "stage.1.*"])
     with pytest.raises(ValueError, match=r"lacks steps and has the unknown epochs"):
         FitSettings.from_configuration({"batch": 3, "epochs": 4})
 

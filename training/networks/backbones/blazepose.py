@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.networks.backbones.backbone import Backbone
+from training.networks.depthwise import Depthwise
 
 LANDMARKS = 39
 PYRAMID_CHANNELS = 48
@@ -72,9 +73,15 @@ REFINED_CHANNELS = (96, 192, 288)
 """Channels of the second descent at 32, 16 and 8 px; the last is also what the landmark regression reads at 8 x 8."""
 
 
+def relu6(x: Tensor) -> Tensor:
+    """ReLU6 in place: what a convolution gave is needed by nothing else, and training then keeps half as much."""
+    return functional.relu6(x, inplace=True)
+
+
 def convolution(channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """A convolution with the symmetric padding kernel // 2 and a bias (the folded batch normalisation's)."""
-    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups)
+    kind = Depthwise if groups > 1 else nn.Conv2d
+    return kind(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups)
 
 
 class Reduction(nn.Module):
@@ -91,11 +98,11 @@ class Reduction(nn.Module):
 
     def forward(self, wide: Tensor) -> Tensor:
         """Reduces (N, width, H, W), which `widen` gave, to (N, channels out, H/2, W/2)."""
-        return self.project(functional.relu6(self.depthwise(wide)))
+        return self.project(relu6(self.depthwise(wide)))
 
     def widen(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, width, H, W)."""
-        return functional.relu6(self.expand(x))
+        return relu6(self.expand(x))
 
 
 class InvertedResidual(nn.Module):
@@ -110,8 +117,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, channels out, H, W)."""
-        y = functional.relu6(self.expand(x))
-        y = self.project(functional.relu6(self.depthwise(y)))
+        y = relu6(self.expand(x))
+        y = self.project(relu6(self.depthwise(y)))
         return x + y if self.residual else y
 
 
@@ -125,7 +132,7 @@ class Lateral(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, channels out, H, W)."""
-        return functional.relu6(self.pointwise(functional.relu6(self.depthwise(x))))
+        return relu6(self.pointwise(relu6(self.depthwise(x))))
 
 
 class BlazeBlock(nn.Module):
@@ -140,16 +147,16 @@ class BlazeBlock(nn.Module):
         self.reduce = reduce
         self.added = channels_out - channels_in
         padding, stride = (0, 2) if reduce else (1, 1)
-        self.depthwise = nn.Conv2d(channels_in, channels_in, 3, stride, padding, groups=channels_in)
+        self.depthwise = Depthwise(channels_in, channels_in, 3, stride, padding, groups=channels_in)
         self.pointwise = convolution(channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels in, H, W) to (N, channels out, H, W), or half of H and W if it reduces."""
         y = functional.pad(x, (0, 1, 0, 1)) if self.reduce else x
-        y = self.pointwise(functional.relu6(self.depthwise(y)))
+        y = self.pointwise(relu6(self.depthwise(y)))
         if self.reduce:
             x = functional.pad(functional.max_pool2d(x, 2), (0, 0, 0, 0, 0, self.added))
-        return functional.relu6(x + y)
+        return relu6(x + y)
 
 
 class PooledHeatmaps(nn.Module):
@@ -169,7 +176,8 @@ class PooledHeatmaps(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """(N, 39, 64, 64) logits to (N, 117, 16, 16)."""
-        return functional.conv2d(logits.sigmoid(), self.kernel, stride=4, groups=LANDMARKS)
+        with torch.autocast(logits.device.type, enabled=False):
+            return functional.conv2d(logits.float().sigmoid(), self.kernel, stride=4, groups=LANDMARKS)
 
 
 class BlazePose(Backbone):
@@ -279,8 +287,8 @@ class BlazePose(Backbone):
             one (N, C, H, W) map per tap, by name.
         """
         found: dict[str, Tensor] = {}
-        x = functional.relu6(self.stem(crops))
-        x = self.stem_project(functional.relu6(self.stem_depthwise(x)))
+        x = relu6(self.stem(crops))
+        x = self.stem_project(relu6(self.stem_depthwise(x)))
         lateral, refined_lateral = [], []
         for level, (reduction, stage) in enumerate(zip(self.reductions, self.stages, strict=True)):
             assert isinstance(reduction, Reduction)
@@ -293,7 +301,7 @@ class BlazePose(Backbone):
                 found["c16"] = x
             x = stage(reduction(wide))
         if self._needs("p16", "r16", "r8", "h16", "heatmaps"):
-            top = functional.relu6(self.last_depthwise(functional.relu6(self.last_expand(x))))
+            top = relu6(self.last_depthwise(relu6(self.last_expand(x))))
             x = self.laterals[3](top)
             for level in (2, 1, 0):
                 x = functional.interpolate(x, scale_factor=2.0, mode="bilinear") + lateral[level]
