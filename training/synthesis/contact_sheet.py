@@ -24,6 +24,7 @@ def draw_contact_sheet(samples: Sequence[Sample], path: Path, columns: int = 8, 
     if not samples:
         raise ValueError("no crops to draw a contact sheet of")
     tiles = [draw_labels(sample) for sample in samples[: columns * rows]]
+    rows = -(-len(tiles) // columns)
     tiles += [np.zeros_like(tiles[0])] * (columns * rows - len(tiles))
     sheet = np.concatenate([np.concatenate(tiles[row * columns : (row + 1) * columns], 1) for row in range(rows)])
     path.parent.mkdir(parents=True, exist_ok=True)

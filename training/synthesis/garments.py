@@ -11,7 +11,7 @@ from training.synthesis.renderer import Looks
 _TOP_OF_SKIRT, _SKIRT_LENGTH = 0.15, 0.85
 """Where the skirt begins to flare in the rest pose and how long it is, m."""
 
-_BRIM = 0.02
+_BRIM = 0.03
 """So far above a hat's edge its brim goes over into the crown, m."""
 
 
