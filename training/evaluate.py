@@ -2,7 +2,8 @@
 
 Pictures take the way they take in the robot: camera and box to a crop that looks at the person, the network, placement.
 An exported model runs in ONNX Runtime, so the numbers are those of the file that a robot loads. With ``--card`` they
-are written into the model card beside it. A checkpoint is not calibrated yet: sizes and uncertainty are as trained.
+are written into the model card beside it, with a picture of whether the stated uncertainty is true. A checkpoint is not
+calibrated yet: sizes and uncertainty are as trained.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from training.data.frames import read_frames
 from training.data.shards import Problems, read_samples, shard_paths
 from training.evaluation.finding import count_examples, evenly_chosen, find_crowds, find_people
 from training.evaluation.opening import Looking, Opened, open_model
+from training.evaluation.people import People
 from training.evaluation.protocols import h36m, h36m_truncated, mpi_inf_3dhp, mupots, synthetic, threedpw
 from training.evaluation.protocols.protocol import Protocol
 from training.evaluation.tables import Table
@@ -66,7 +68,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         raise ValueError("--mirror goes with one view: several are mirrored by turns anyway")
     problems = Problems()
     opened = open_model(arguments.model, _looking(arguments))
-    tables, split = _measure(opened, arguments, problems)
+    tables, split, people = _measure(opened, arguments, problems)
     text = "\n\n".join(table.markdown() for table in tables)
     print(f"{arguments.model}, {arguments.protocol}, {split} split; {problems}\n\n{text}")
     if arguments.json:
@@ -74,12 +76,26 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         arguments.markdown.write_text(f"{arguments.model}; {problems}\n\n{text}\n")
     if arguments.card:
-        print(f"\n{write_card(arguments.model, arguments.protocol, tables[:1])}")
+        picture = _reliability_picture(arguments, people)
+        print(f"\n{write_card(arguments.model, arguments.protocol, tables[:1], picture)}")
     return 0
 
 
-def _measure(opened: Opened, arguments: argparse.Namespace, problems: Problems) -> tuple[list[Table], str]:
-    """The tables of the protocol, and the split they are of."""
+def _reliability_picture(arguments: argparse.Namespace, people: People | None) -> Path | None:
+    """Drawn beside the model, of protocols whose people have an uncertainty to be judged by."""
+    if people is None or arguments.protocol != synthetic.PROTOCOL.name:
+        return None
+    from training.evaluation.calibration_plot import draw_reliability  # brings Matplotlib, which takes its time
+
+    path = arguments.model.with_name(f"{arguments.model.stem}_calibration.png")
+    draw_reliability(synthetic.by_truncation(people), path, f"{arguments.model.stem}, people held out")
+    return path
+
+
+def _measure(
+    opened: Opened, arguments: argparse.Namespace, problems: Problems
+) -> tuple[list[Table], str, People | None]:
+    """The tables of the protocol, the split they are of, and those measured if they were one a picture."""
     if arguments.protocol == mupots.NAME:
         split = arguments.split or mupots.SPLIT
         paths = shard_paths(arguments.shards, split)
@@ -87,14 +103,15 @@ def _measure(opened: Opened, arguments: argparse.Namespace, problems: Problems) 
         frames = evenly_chosen(read_frames(paths, problems), count, arguments.limit)
         total = min(count, arguments.limit or count)
         crowds = find_crowds(opened, frames, mupots.MUPOTS_17, arguments.boxes == "truth", total)
-        return mupots.tables(crowds), split
+        return mupots.tables(crowds), split, None
     protocol = PROTOCOLS[arguments.protocol]
     split = arguments.split or protocol.split
     paths = shard_paths(arguments.shards, split)
     count = count_examples(paths)
     samples = evenly_chosen(read_samples(paths, problems), count, arguments.limit)
     total = min(count, arguments.limit or count)
-    return protocol.tables(find_people(opened, samples, protocol, arguments.batch, problems, total)), split
+    people = find_people(opened, samples, protocol, arguments.batch, problems, total)
+    return protocol.tables(people), split, people
 
 
 def _looking(arguments: argparse.Namespace) -> Looking:

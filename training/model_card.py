@@ -14,7 +14,7 @@ END = "<!-- end of measured -->"
 _PROTOCOL = "<!-- protocol: {} -->"
 
 
-def write_card(model: Path, protocol: str, tables: list[Table]) -> Path:
+def write_card(model: Path, protocol: str, tables: list[Table], picture: Path | None = None) -> Path:
     """Writes or refreshes ``<model>.md``.
 
     What people wrote outside the measured part of an existing card stays, and so do the results of other protocols as
@@ -24,6 +24,7 @@ def write_card(model: Path, protocol: str, tables: list[Table]) -> Path:
         model: an exported file.
         protocol: its name.
         tables: the results.
+        picture: that goes with them, beside the card.
 
     Returns:
         where the card is.
@@ -38,7 +39,8 @@ def write_card(model: Path, protocol: str, tables: list[Table]) -> Path:
         raise ValueError(f"{card} has no measured part ({MEASURED} ... {END}): add the two lines, or delete the card")
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     sections = _sections(text[start:end]) if digest in text[start:end] else {}
-    sections[protocol] = "\n\n".join(table.markdown() for table in tables)
+    shown = [] if picture is None else [f"![{protocol}: {picture.stem}]({picture.name})"]
+    sections[protocol] = "\n\n".join([*(table.markdown() for table in tables), *shown])
     told = [part for name, section in sections.items() for part in (_PROTOCOL.format(name), section, "")]
     measured = "\n".join([MEASURED, _facts(model, digest), "", *told[:-1], END])
     card.write_text(text[:start] + measured + text[end + len(END) :])

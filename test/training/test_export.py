@@ -170,6 +170,7 @@ class Sized:
     def __init__(self, space: JointSpace) -> None:
         self.space, self.size = space, torch.ones(())
         self.std_scale, self.std_floor_mm = torch.ones(len(space), 3), torch.zeros(len(space), 3)
+        self.std_disagreement = torch.zeros(len(space), 3)
 
 
 def test_size_and_uncertainty_follow_from_the_errors_of_known_joints():

@@ -143,9 +143,27 @@ def test_calibration_finds_how_errors_grow_with_spread():
     spread = random.uniform(10, 200, (20000, 2, 3))
     scale, floor = np.array([[0.5, 1.0, 2.0], [0.2, 0.0, 1.5]]), np.array([[20, 5, 40], [10, 30, 60]])
     errors = random.normal(0, 1, spread.shape) * np.sqrt((scale * spread) ** 2 + floor**2)
-    found_scale, found_floor = fit_std(errors, spread)
-    found = np.sqrt((found_scale * spread) ** 2 + found_floor**2)
+    found = fit_std(errors, spread).std(spread, np.zeros(len(spread)))
     assert found == pytest.approx(np.sqrt((scale * spread) ** 2 + floor**2), rel=0.08)
+
+
+def test_people_whose_readings_disagree_are_stated_to_be_more_uncertain():
+    random = np.random.default_rng(6)
+    spread, apart = random.uniform(10, 60, (6000, 2, 3)), random.uniform(0, 80, 6000)
+    deviations = np.sqrt((0.8 * spread) ** 2 + (1.5 * apart[:, None, None]) ** 2 + 15**2)
+    found = fit_std(random.normal(0, deviations), spread, apart).std(spread, apart)
+    assert found == pytest.approx(deviations, rel=0.2)
+
+
+def test_two_thirds_of_heavy_tailed_errors_are_within_one_stated_deviation_and_nearly_all_within_two():
+    random = np.random.default_rng(7)
+    spread = random.uniform(20, 100, (5000, 2, 3))
+    errors = random.normal(0, spread)
+    errors[:250] *= 4  # taken for something else
+    stated = fit_std(errors[::2], spread[::2]).std(spread[1::2], np.zeros(2500))
+    within = [float((np.abs(errors[1::2]) < count * stated).mean()) for count in (1, 2)]
+    assert within[0] == pytest.approx(0.68, abs=0.05)
+    assert within[1] == pytest.approx(0.95, abs=0.03)
 
 
 def test_size_is_set_by_grown_ups_seen_whole():

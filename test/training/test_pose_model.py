@@ -11,6 +11,8 @@ import yaml
 from metric_pose_ros.skeleton import SKELETONS
 from training.data.batch import Batch, Target
 from training.model_file import cpu_session
+from training.networks.disagreement import disagreement
+from training.networks.placement import project
 from training.networks.pose_model import PoseModel, PoseOutput, build_model
 from training.tracing import crops_to_try, trace
 
@@ -72,6 +74,26 @@ def test_calibration_moves_people_along_their_rays_and_states_the_uncertainty():
     assert torch.allclose(after.absolute, before.absolute * 1.05)
     assert torch.equal(after.joints2d, before.joints2d)
     assert torch.allclose(after.std, (4 * before.std**2 + 900).sqrt())
+
+
+def test_a_person_whose_2d_and_3d_readings_are_apart_is_uncertain_in_millimetres():
+    intrinsics = torch.tensor([[[500.0, 0, 128], [0, 500, 128], [0, 0, 1]]])
+    absolute = torch.tensor([[[0.0, 0, 2000], [400, 0, 2000], [0, 600, 4000], [0, 0, 5000]]])
+    seen = project(absolute, intrinsics)
+    assert disagreement(seen, absolute, intrinsics).item() == pytest.approx(0, abs=1e-3)
+    # 10 px are 40 mm at 2 m and 80 mm at 4 m; the last joint is off by more than counts.
+    moved = seen + torch.tensor([[[10.0, 0], [0, 0], [0, -10], [200, 0]]])
+    expected = ((40**2 + 80**2 + 500**2) / 4) ** 0.5
+    assert disagreement(moved, absolute, intrinsics).item() == pytest.approx(expected, rel=1e-5)
+
+    whole = model().eval()
+    crops, cams = crops_to_try(2), cameras(2)
+    with torch.no_grad():
+        before = whole(crops, cams)
+        whole.std_disagreement.fill_(0.5)
+        after = whole(crops, cams)
+    apart = disagreement(before.joints2d, before.absolute, cams)
+    assert torch.allclose(after.std, (before.std**2 + (0.5 * apart) ** 2).sqrt())
 
 
 def test_several_skeletons_stand_one_after_the_other():

@@ -20,13 +20,13 @@ def within_percent(people: People, deviations: float) -> float:
 
     For a Gaussian 68.3 of one and 95.4 of two.
     """
-    off, std = _errors(people)
+    off, std = coordinate_errors(people)
     return float(100 * (np.abs(off) <= deviations * std).mean()) if off.size else float("nan")
 
 
 def reliability(people: People) -> list[Table]:
     """Two tables: coordinates by their stated standard deviation, and joints by their stated confidence."""
-    off, std = _errors(people)
+    off, std = coordinate_errors(people)
     by_std = {
         _span(low, high, " mm"): _deviation_row(off[chosen], std[chosen])
         for low, high, chosen in _bins(std, (*STD_STEPS_MM, np.inf))
@@ -64,7 +64,7 @@ def reliability(people: People) -> list[Table]:
     ]
 
 
-def _errors(people: People) -> tuple[Floats, Floats]:
+def coordinate_errors(people: People) -> tuple[Floats, Floats]:
     """(M,) errors of known coordinates, and the stated deviations of those."""
     known = _known(people)
     off = centred(people.found_mm, known) - centred(people.true_mm, known)

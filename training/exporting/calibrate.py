@@ -10,9 +10,10 @@ from rich.progress import track
 
 from training.data.shards import Problems
 from training.data.sources import open_source
-from training.evaluation.calibration import fit_size, fit_std
+from training.evaluation.calibration import Floats, fit_size, fit_std
 from training.evaluation.metrics import centred
 from training.fitting.validation import Predictions, predict
+from training.networks.disagreement import disagreement
 from training.networks.pose_model import PoseModel
 
 BATCH = 32
@@ -46,11 +47,21 @@ def calibrate(model: PoseModel, found: Predictions) -> int:
         return 0
     size = _size(model, found, truth)
     errors = centred(found.relative.astype(float) * size, known) - centred(truth, known)
-    scale, floor = fit_std(errors[labelled], found.spread.astype(float)[labelled])
+    spread = found.spread.astype(float)
+    uncertainty = fit_std(errors[labelled], spread[labelled], _apart(found, size)[labelled])
     model.size.fill_(size)
-    model.std_scale.copy_(torch.from_numpy(scale))
-    model.std_floor_mm.copy_(torch.from_numpy(floor))
+    model.std_scale.copy_(torch.from_numpy(uncertainty.scale))
+    model.std_disagreement.copy_(torch.from_numpy(uncertainty.disagreement))
+    model.std_floor_mm.copy_(torch.from_numpy(uncertainty.floor_mm))
     return int(labelled.sum())
+
+
+def _apart(found: Predictions, size: float) -> Floats:
+    """(N,) mm how far each person's 2D and 3D readings are apart; zero where a head lacks one of them."""
+    joints2d, absolute, intrinsics = (
+        torch.from_numpy(values.astype(float)) for values in (found.joints2d, found.absolute * size, found.intrinsics)
+    )
+    return np.nan_to_num(disagreement(joints2d, absolute, intrinsics)[:, 0, 0].numpy(), nan=0.0)
 
 
 def _size(model: PoseModel, found: Predictions, truth: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from training.data.batch import Batch
 from training.joint_space import JointSpace
 from training.networks.backbones.backbone import Backbone
 from training.networks.backbones.build import build_backbone
+from training.networks.disagreement import disagreement
 from training.networks.folding import fold_normalisation
 from training.networks.heads.build import build_head
 from training.networks.heads.head import Head, Pose
@@ -52,11 +53,13 @@ class PoseModel(nn.Module):
         stride: px of the crop per cell of the head's heatmaps.
         size: what poses are multiplied by; 1 until the model is calibrated.
         std_scale: (J, 3) factors of the heatmaps' spread; 1 until then.
-        std_floor_mm: (J, 3) what is added to it in squares; 0 until then.
+        std_disagreement: (J, 3) factors of the 2D and 3D readings' disagreement, added in squares; 0 until then.
+        std_floor_mm: (J, 3) what is added in squares as well; 0 until then.
     """
 
     size: Tensor
     std_scale: Tensor
+    std_disagreement: Tensor
     std_floor_mm: Tensor
 
     def __init__(self, backbone: Backbone, neck: LastMap | Neck, head: Head, space: JointSpace, crop_side: int) -> None:
@@ -65,6 +68,7 @@ class PoseModel(nn.Module):
         self.space, self.crop_side, self.stride = space, crop_side, head.geometry.stride
         self.register_buffer("size", torch.ones(()), persistent=False)
         self.register_buffer("std_scale", torch.ones(len(space), 3))
+        self.register_buffer("std_disagreement", torch.zeros(len(space), 3), persistent=False)
         self.register_buffer("std_floor_mm", torch.zeros(len(space), 3))
 
     def features(self, crops: Tensor) -> dict[str, Tensor]:
@@ -82,12 +86,15 @@ class PoseModel(nn.Module):
             crops: (N, 3, S, S) RGB in 0..1.
             intrinsics: (N, 3, 3) of the crop cameras.
         """
-        return self.output(self._place(self.read(self.features(crops)), intrinsics))
+        return self.output(self._place(self.read(self.features(crops)), intrinsics), intrinsics)
 
-    def output(self, pose: Pose) -> PoseOutput:
+    def output(self, pose: Pose, intrinsics: Tensor) -> PoseOutput:
         """States a pose's uncertainty."""
-        std = ((self.std_scale * pose.spread) ** 2 + self.std_floor_mm**2).sqrt()
-        return PoseOutput(pose.joints2d, pose.relative, pose.absolute, std)
+        variance = (self.std_scale * pose.spread) ** 2 + self.std_floor_mm**2
+        if pose.joints2d is not None and pose.absolute is not None:
+            apart = disagreement(pose.joints2d, pose.absolute, intrinsics)
+            variance = variance + (self.std_disagreement * apart) ** 2
+        return PoseOutput(pose.joints2d, pose.relative, pose.absolute, variance.sqrt())
 
     def pose(self, batch: Batch) -> Pose:
         """What the model makes of a batch of crops, or of a backbone's maps of them."""

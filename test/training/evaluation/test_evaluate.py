@@ -199,6 +199,10 @@ def test_an_exported_file_is_measured_and_what_is_broken_is_counted(shards, tmp_
     card = (tmp_path / "fake.md").read_text()
     assert f"| all | 7 | {mpjpe:.1f} |" in card
     assert "| Licence | Apache-2.0 |" in card
+    assert "![synthetic: fake_calibration](fake_calibration.png)" in card
+    picture = cv2.imread(str(tmp_path / "fake_calibration.png"))
+    assert picture.shape[0] > 400
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
 def test_a_card_keeps_what_other_protocols_and_people_said(shards, tmp_path):

@@ -148,7 +148,7 @@ def test_3dpw_counts_50_mm_on_limbs_and_integrates_to_200():
 
 
 def test_synthetic_people_are_scored_by_kind_of_pose():
-    facts = [{"pose_kind": kind, "truncated": kind == "sit"} for kind in ("walk", "walk", "sit", "sit")]
+    facts = [{"pose_kind": kind, "truncated": kind == "sit"} for kind in ("walk", "lie", "sit", "sit")]
     exact = people(BODY_30, facts)
     found = exact.found_mm.copy()
     found[2:, 1:] += [0, 0, 100]  # all but the root of the last two
@@ -157,7 +157,11 @@ def test_synthetic_people_are_scored_by_kind_of_pose():
     assert rows["pose: sit"]["mpjpe"] == pytest.approx(100 * 29 / 30)
     assert rows["all"]["px"] == pytest.approx(5)
     assert rows["all"]["a_mpjpe"] == pytest.approx(50 * 29 / 30)
-    assert set(rows) == {"all", "whole", "truncated", "pose: sit", "pose: walk"}
+    assert set(rows) == {
+        "all", "whole", "truncated", "whole, everyday poses", "pose: lie", "pose: sit", "pose: walk",
+    }  # fmt: skip
+    # Sitting is an everyday pose, too, but those who sit here are not whole.
+    assert rows["whole, everyday poses"]["count"] == 1
 
 
 def test_stated_uncertainty_of_the_right_size_is_reported_as_such():

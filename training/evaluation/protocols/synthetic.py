@@ -23,6 +23,8 @@ from training.evaluation.people import People
 from training.evaluation.protocols.protocol import Protocol
 from training.evaluation.tables import Column, Table
 
+EVERYDAY = ("stand", "walk", "reach", "sit", "bend")
+"""Kinds of poses that a robot among people sees most."""
 COLUMNS = (
     Column("count", "poses", 0),
     Column("mpjpe", "MPJPE mm"),
@@ -65,11 +67,17 @@ def score(people: People) -> dict[str, float]:
     }
 
 
+def by_truncation(people: People) -> dict[str, People]:
+    """All, those in the picture from head to foot, and the others."""
+    truncated = np.array([bool(facts.get("truncated")) for facts in people.facts])
+    return {"all": people, "whole": people.some(~truncated), "truncated": people.some(truncated)}
+
+
 def tables(people: People) -> list[Table]:
     """By whether people are truncated and by the kind of pose, and how reliable the stated uncertainty is."""
-    truncated = np.array([bool(facts.get("truncated")) for facts in people.facts])
-    groups = {"all": people, "whole": people.some(~truncated), "truncated": people.some(truncated)}
-    groups |= people.by("pose_kind", "pose: ")
+    groups = by_truncation(people)
+    usual = np.array([facts.get("pose_kind") in EVERYDAY for facts in groups["whole"].facts], bool)
+    groups |= {"whole, everyday poses": groups["whole"].some(usual)} | people.by("pose_kind", "pose: ")
     rows = {name: score(group) for name, group in groups.items() if len(group)}
     return [Table("people", PROTOCOL.title, "people", COLUMNS, rows), *reliability(people)]
 
