@@ -20,6 +20,7 @@ from training.synthesis.body import AnnyBody, Mesh
 from training.synthesis.body_files import put_on
 from training.synthesis.figures import Figures
 from training.synthesis.light import Panorama
+from training.synthesis.mesh_columns import COLUMNS
 from training.synthesis.poses import LOOSE_BONES, PoseSampler
 from training.synthesis.skinning import Anatomy, Bodies, Skinner, from_quaternions
 
@@ -103,10 +104,14 @@ class Bank:
         try:
             return cls._from(arrays)
         except KeyError as error:
-            raise ValueError(f"{path} is no bank ({error} is missing): make one with `synthesize --bank`") from error
+            raise ValueError(
+                f"{path} is no bank ({error} is missing): make one with `synthesize --make-bank`"
+            ) from error
 
     @classmethod
     def _from(cls, arrays: dict[str, np.ndarray]) -> Bank:
+        if arrays["mesh.fields"].shape[1] != COLUMNS:
+            raise KeyError(f"column {COLUMNS - 1} of mesh.fields")
         panoramas, photographs, names = [], [], []
         for key, value in arrays.items():
             kind, _, rest = key.partition(".")

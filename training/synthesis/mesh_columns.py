@@ -5,7 +5,8 @@ from __future__ import annotations
 BODY, SKIRT, HAIR_MESH, EYE = 0, 1, 2, 3
 """What a triangle of a dressed person belongs to."""
 
-ARM, LEG, HEIGHT, SCALP, HEAD, FOOT, HAND, CROWN = range(8)
+COLUMNS = 8
+ARM, LEG, HEIGHT, SCALP, HEAD, FOOT, HAND, CROWN = range(COLUMNS)
 """Columns of the body's fields (see body.py)."""
 
 (

@@ -66,6 +66,9 @@ def test_a_file_that_is_no_bank_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     with pytest.raises(ValueError, match=r"other\.npz is no bank"):
         Bank.load(tmp_path / "other.npz")
+    np.savez(tmp_path / "narrow.npz", **{"mesh.fields": np.zeros((5, 7))})
+    with pytest.raises(ValueError, match=r"narrow\.npz is no bank"):
+        Bank.load(tmp_path / "narrow.npz")
 
 
 def test_drawn_figures_keep_limb_lengths_and_face_every_way(bank):
