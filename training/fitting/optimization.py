@@ -16,37 +16,52 @@ from training.networks.pose_model import PoseModel
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD, "rmsprop": RMSprop}
 
+SMALLEST_SIZE = 1e-3
+"""A tensor counts as at least this large where learning rates are relative, so that zeros learn too."""
+
 
 def build_optimizer(model: PoseModel, settings: dict[str, Any]) -> Optimizer:
     """An optimizer of what is trained.
 
     Args:
         model: whose frozen parameters need no gradient.
-        settings: ``name`` (adamw, adam, sgd, rmsprop), ``rate``, ``backbone_rate`` if the backbone has another one, and
-            options of torch's class, such as ``weight_decay``, ``betas``, ``eps`` and ``momentum``.
+        settings: ``name`` (adamw, adam, sgd, rmsprop), ``rate``, ``backbone_rate`` if the backbone has another one, or
+            ``backbone_relative_rate``, and options of torch's class, such as ``weight_decay``, ``betas``, ``eps`` and
+            ``momentum``. A relative rate is multiplied by the root mean square of each tensor as it is now, as in
+            Adafactor (Shazeer and Stern 2018), and nothing decays then: where batch normalisation was folded away, one
+            layer's weights are ten thousand times as large as another's, and Adam's steps do not know.
 
     Raises:
         ValueError: for an optimizer or an option that does not exist.
     """
     options = dict(settings)
     name, rate = options.pop("name", "adamw"), options.pop("rate", None)
+    relative = options.pop("backbone_relative_rate", None)
     backbone_rate = options.pop("backbone_rate", rate)
     if name not in OPTIMIZERS or rate is None:
         raise ValueError(f"fit.optimizer is {settings}; expected a rate and a name among {', '.join(OPTIMIZERS)}")
     of_backbone = {id(parameter) for parameter in model.backbone.parameters()}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if id(p) not in of_backbone], "lr": float(rate), "rate": float(rate)},
-        {
-            "params": [p for p in trained if id(p) in of_backbone],
-            "lr": float(backbone_rate),
-            "rate": float(backbone_rate),
-        },
-    ]
+    groups: list[dict[str, Any]] = [_group([p for p in trained if id(p) not in of_backbone], rate)]
+    backbone = [p for p in trained if id(p) in of_backbone]
+    groups += [_group(backbone, backbone_rate)] if relative is None else _relative_groups(backbone, float(relative))
     try:
         return OPTIMIZERS[name]([group for group in groups if group["params"]], **options)
     except TypeError as error:
         raise ValueError(f"fit.optimizer: {name} does not take {options}: {error}") from error
+
+
+def _group(parameters: list[nn.Parameter], rate: float) -> dict[str, Any]:
+    return {"params": parameters, "lr": float(rate), "rate": float(rate)}
+
+
+def _relative_groups(parameters: list[nn.Parameter], rate: float) -> list[dict[str, Any]]:
+    """Groups of parameters whose root mean square is about the same power of two: few, as each costs time."""
+    by_size: dict[int, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        size = max(float(parameter.detach().square().mean().sqrt()), SMALLEST_SIZE)
+        by_size.setdefault(round(math.log2(size)), []).append(parameter)
+    return [{**_group(by_size[power], rate * 2.0**power), "weight_decay": 0.0} for power in sorted(by_size)]
 
 
 def freeze(backbone: nn.Module, patterns: Sequence[str]) -> None:

@@ -95,6 +95,25 @@ def test_backbone_and_head_have_learning_rates_of_their_own(model):
     )
 
 
+def test_a_relative_rate_moves_large_and_small_tensors_of_the_backbone_by_the_same_share(model):
+    sizes = {"stem.weight": 40.0, "stages.0.0.expand.weight": 0.003, "stages.0.0.project.weight": 0.6}
+    named = dict(model.backbone.named_parameters())
+    with torch.no_grad():
+        for name, size in sizes.items():
+            named[name].copy_(torch.where(torch.rand_like(named[name]) < 0.5, -size, size))
+    before = {name: named[name].detach().clone() for name in sizes}
+    optimizer = build_optimizer(model, {"name": "adamw", "rate": 1e-3, "backbone_relative_rate": 2e-3})
+    assert len(optimizer.param_groups) < 20
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    for name, size in sizes.items():
+        # Sizes count as the nearest power of two.
+        share = (before[name] - named[name]) / size
+        assert 2e-3 / 2**0.51 < share.min() <= share.max() < 2e-3 * 2**0.51
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+
+
 def test_an_average_of_weights_follows_its_formula_and_shares_a_frozen_backbone(model):
     model.backbone.requires_grad_(False)
     average = RunningAverage(model, 0.5)
