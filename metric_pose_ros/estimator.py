@@ -160,11 +160,14 @@ class PoseEstimator:
         (people,) = self._people([(image_bgr, camera, _checked_boxes(boxes, scores, camera))])
         return people
 
-    def estimate_many(self, frames: Sequence[tuple[Image, Camera, npt.ArrayLike]]) -> list[list[Person]]:
+    def estimate_many(
+        self, frames: Sequence[tuple[Image, Camera, npt.ArrayLike]], scores: Sequence[npt.ArrayLike] | None = None
+    ) -> list[list[Person]]:
         """Places the people in boxes of several images, of one camera or of many, with all crops in one batch.
 
         Args:
             frames: image, camera and boxes of each, as in `estimate`.
+            scores: of the boxes of each frame; 1 if not given.
 
         Returns:
             the people of each image.
@@ -173,9 +176,10 @@ class PoseEstimator:
             ValueError: as `estimate`.
         """
         checked = []
-        for image_bgr, camera, boxes in frames:
+        for index, (image_bgr, camera, boxes) in enumerate(frames):
             check_image(image_bgr, camera)
-            checked.append((image_bgr, camera, _checked_boxes(boxes, None, camera)))
+            sure = None if scores is None else scores[index]
+            checked.append((image_bgr, camera, _checked_boxes(boxes, sure, camera)))
         self.timings["detection"] = 0.0
         return self._people(checked)
 

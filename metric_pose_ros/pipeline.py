@@ -1,46 +1,43 @@
-"""One camera from message to message, which the node and the command that reads bags share."""
+"""From image messages to messages about people, which the node and the command that reads bags share."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from metric_pose_ros.cameras import CamerasEstimator
 from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.estimator import PoseEstimator
-from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.moving_camera import MovingCamera, Transforms
-from metric_pose_ros.messages.incoming import CameraMessages
+from metric_pose_ros.messages.incoming import CameraMessages, Frame
 from metric_pose_ros.messages.outgoing import Outgoing, PeopleMessages
 from metric_pose_ros.people import Person
-from metric_pose_ros.settings import Settings
-from metric_pose_ros.stream import CameraMotion, StreamEstimator
+from metric_pose_ros.settings import Settings, camera_names
+from metric_pose_ros.shots import Shot
 
 
-class Stream(Protocol):
-    """What finds people in the frames of one camera; `StreamEstimator` is one."""
+class Streams(Protocol):
+    """What finds people in the frames of cameras; `CamerasEstimator` is one."""
 
     timings: dict[str, float]
     detection_interval: int
-    outside: OutsideDetections | None
+    outside: dict[str, OutsideDetections]
 
-    def __call__(
-        self, image_bgr: npt.NDArray[np.uint8], camera: Camera, stamp_s: float, motion: CameraMotion | None
-    ) -> list[Person]: ...
+    def __call__(self, shots: Mapping[str, Shot]) -> dict[str, list[Person]]: ...
 
     def close(self) -> None: ...
 
 
-def open_stream(settings: Settings) -> StreamEstimator:
+def open_streams(settings: Settings) -> CamerasEstimator:
     """The estimator that the parameters ask for.
 
     Raises:
         FileNotFoundError: if a model does not exist.
         ValueError: if a model or a parameter cannot be used.
     """
+    names = camera_names(settings)
     # Two networks at work on the same core make each other wait at every layer, so a detector in the background gets a
     # thread of its own and the pose network the others.
     beside = settings.background_detection and not settings.detections_topic
@@ -54,50 +51,80 @@ def open_stream(settings: Settings) -> StreamEstimator:
         most_people=settings.most_people,
         detector_threads=1 if beside else None,
     )
-    outside = OutsideDetections() if settings.detections_topic else None
-    return StreamEstimator(estimator, settings.detection_interval, beside, outside=outside)
+    return CamerasEstimator(estimator, names, settings.detection_interval, beside, bool(settings.detections_topic))
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One camera's way in and out.
+
+    Attributes:
+        camera: makes its image messages ready.
+        messages: says who was found.
+    """
+
+    camera: CameraMessages
+    messages: PeopleMessages
 
 
 class Pipeline:
-    """An image message goes in, messages about the people in it come out.
+    """Image messages go in, messages about the people in them come out.
 
     Args:
-        stream: finds people.
-        camera: makes image messages ready.
-        messages: says who was found.
-        frames: says where the camera is.
+        streams: finds people.
+        lines: by the cameras' names.
+        frames: says where the cameras are.
 
     Attributes:
-        timings: seconds per stage of the latest frame, making messages aside.
+        timings: seconds per stage of the latest frames, making messages aside.
     """
 
-    def __init__(self, stream: Stream, camera: CameraMessages, messages: PeopleMessages, frames: Transforms) -> None:
+    def __init__(self, streams: Streams, lines: Mapping[str, Line], frames: Transforms) -> None:
         self.timings: dict[str, float] = {}
-        self._stream = stream
-        self._camera = camera
-        self._messages = messages
+        self._streams = streams
+        self._lines = lines
         self._frames = frames
+        self._converting_s = 0.0
 
-    def __call__(self, message: Any, settings: Settings, wanted: Callable[[str], bool]) -> Iterator[Outgoing]:
-        """Looks for people at once; what is said about them is made one by one, as it is taken.
+    def frame(self, name: str, message: Any, settings: Settings) -> Frame:
+        """Makes an image message of a camera ready.
 
         Args:
+            name: of the camera.
             message: sensor_msgs/Image or sensor_msgs/CompressedImage.
             settings: of now.
-            wanted: whether anybody wants to have a topic, see `PeopleMessages.about`.
 
         Raises:
             NotReadyError: if nothing is known of the image's camera yet.
             ValueError: if the message or its CameraInfo is wrong.
         """
         started = time.perf_counter()
-        frame = self._camera.frame(message, settings.frame_id)
-        converted = time.perf_counter()
-        self._stream.detection_interval = settings.detection_interval
-        motion = None
-        own = frame.header.frame_id
+        frame = self._lines[name].camera.frame(message, settings.frame_id)
+        self._converting_s += time.perf_counter() - started
+        return frame
+
+    def __call__(
+        self, frames: Mapping[str, Frame], settings: Settings, wanted: Callable[[str], bool]
+    ) -> Iterator[Outgoing]:
+        """Looks for people at once; what is said about them is made one by one, as it is taken.
+
+        Args:
+            frames: by the cameras' names, at most one of each.
+            settings: of now.
+            wanted: whether anybody wants to have a topic, see `PeopleMessages.about`.
+        """
+        self._streams.detection_interval = settings.detection_interval
+        people = self._streams({name: self._shot(frame, settings) for name, frame in frames.items()})
+        self.timings = {"conversion": self._converting_s, **self._streams.timings}
+        self._converting_s = 0.0
+        return (
+            message
+            for name, frame in frames.items()
+            for message in self._lines[name].messages.about(frame, people[name], settings, wanted)
+        )
+
+    def _shot(self, frame: Frame, settings: Settings) -> Shot:
+        motion, own = None, frame.header.frame_id
         if settings.tracking_frame not in ("", own):
             motion = MovingCamera(self._frames, settings.tracking_frame, own, settings.transform_patience)
-        people = self._stream(frame.image_bgr, frame.camera, frame.stamp_s, motion)
-        self.timings = {"conversion": converted - started, **self._stream.timings}
-        return self._messages.about(frame, people, settings, wanted)
+        return Shot(frame.image_bgr, frame.camera, frame.stamp_s, motion)

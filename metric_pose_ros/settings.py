@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -84,6 +85,9 @@ class Settings:
         node_only=True,
     )
     frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
+    cameras: str = _parameter(
+        "", "Names of several cameras, such as front,rear, each with topics of its own; empty for one.", node_only=True
+    )
     image_transport: str = _parameter("raw", "How images come: raw, or compressed (JPEG or PNG on image/compressed).")
     camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")
     image_is_rectified: bool = _parameter(
@@ -96,6 +100,32 @@ LIVE = frozenset(row.name for row in fields(Settings) if row.metadata["live"])
 """Parameters that may change while the node runs."""
 NODE_ONLY = frozenset(row.name for row in fields(Settings) if row.metadata["node"])
 """Parameters that mean nothing for a bag."""
+
+
+def camera_names(settings: Settings) -> tuple[str, ...]:
+    """Names of the cameras; one that is empty where there is but one camera.
+
+    Raises:
+        ValueError: if a name cannot be part of a topic or comes twice, or one calibration or frame is given for all.
+    """
+    if not settings.cameras.strip():
+        return ("",)
+    names = tuple(name.strip() for name in settings.cameras.split(","))
+    wrong = [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)]
+    if wrong or len(set(names)) < len(names):
+        raise ValueError(
+            f"the parameter cameras is {settings.cameras!r}, expected different names of letters, digits and _, with "
+            "commas in between, such as front,rear"
+        )
+    for parameter in ("camera_yaml", "frame_id"):
+        if getattr(settings, parameter):
+            raise ValueError(f"the parameter {parameter} is about one camera: leave it empty, or the parameter cameras")
+    if settings.detections_topic.startswith("/"):
+        raise ValueError(
+            f"the parameter detections_topic is {settings.detections_topic}; with several cameras, expected a name "
+            f"below each camera's own, such as detections for {names[0]}/detections"
+        )
+    return names
 
 
 def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:

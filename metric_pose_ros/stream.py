@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, cycle
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from metric_pose_ros.detection import Combined, Detector, OutsideDetections, ins
 from metric_pose_ros.estimator import PoseEstimator, check_image
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Detection, Person
+from metric_pose_ros.shots import Begun, CameraMotion, Shot
 from metric_pose_ros.tracking import Look, Track, Tracker
 
 Floats = npt.NDArray[np.floating]
@@ -33,20 +33,10 @@ _REMEMBERED = 60
 """Frames for which it is remembered where people were expected, for detections that come later."""
 _SAME_TIME_S = 0.15
 """Detections whose image is further from any that was looked at are about something else."""
+STAGES = ("crop", "network", "placement")
+"""Of `PoseEstimator.timings`, what comes between detection and tracking."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
-
-
-class CameraMotion(Protocol):
-    """Where a moving camera is: (4, 4) from its frame to one that stands still, at a time in seconds."""
-
-    def now(self, stamp_s: float) -> Floats | None:
-        """What is known already, perhaps of a moment before; None if nothing is."""
-        ...
-
-    def at(self, stamp_s: float) -> Floats | None:
-        """What holds at that time, waited for if need be; None if it does not come."""
-        ...
 
 
 def _turns(detector: Detector | None) -> Iterator[Detector]:
@@ -78,6 +68,11 @@ class _Found:
     corrections: dict[int, Look]
 
 
+def detection_thread() -> ThreadPoolExecutor:
+    """A thread for detections in the background."""
+    return ThreadPoolExecutor(1, thread_name_prefix="detection")
+
+
 class StreamEstimator:
     """Estimates and tracks people over the frames of one camera.
 
@@ -90,6 +85,7 @@ class StreamEstimator:
             waits for it. What it finds comes in a few frames later, and depends on timing; without it, equal frames
             give equal people.
         tracker: names and smooths people.
+        worker: thread for detections in the background that several streams share, and that somebody else closes.
         outside: where detections come from instead of the estimator's detector, which is not needed then. They may come
             later than their image: they are compared with where people were expected in it.
 
@@ -106,6 +102,7 @@ class StreamEstimator:
         background_detection: bool = False,
         tracker: Tracker | None = None,
         outside: OutsideDetections | None = None,
+        worker: ThreadPoolExecutor | None = None,
     ) -> None:
         if detection_interval < 1:
             raise ValueError(f"detection_interval is {detection_interval}, expected at least 1")
@@ -114,7 +111,8 @@ class StreamEstimator:
         self.timings: dict[str, float] = {}
         self.detection_interval = detection_interval
         self._since_detection = detection_interval
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="detection") if background_detection else None
+        self._owns_worker = background_detection and worker is None
+        self._worker = detection_thread() if self._owns_worker else worker
         self._pending: _Pending | None = None
         self._turns = _turns(estimator.detector) if outside is None else iter(())
         self.outside = outside
@@ -139,6 +137,24 @@ class StreamEstimator:
         Raises:
             ValueError: if the image is no colour image or not of the camera's size.
         """
+        begun = self.begin(Shot(image_bgr, camera, stamp_s, motion))
+        if begun.looks:
+            people = self.estimator.estimate(image_bgr, camera, begun.boxes, begun.scores)
+            stages = {name: self.estimator.timings[name] for name in STAGES}
+        else:
+            people, stages = [], dict.fromkeys(STAGES, 0.0)
+        tracked = time.perf_counter()
+        reported = self.finish(begun, people)
+        self.timings = {"detection": begun.seconds, **stages, "tracking": time.perf_counter() - tracked}
+        return reported
+
+    def begin(self, shot: Shot) -> Begun:
+        """Where to look for people in the next frame; `finish` must follow, with who was found there.
+
+        Raises:
+            ValueError: if the image is no colour image or not of the camera's size.
+        """
+        image_bgr, camera, stamp_s, motion = shot.image_bgr, shot.camera, shot.stamp_s, shot.motion
         check_image(image_bgr, camera)
         start = time.perf_counter()
         if stamp_s <= self._stamp_s:
@@ -149,27 +165,22 @@ class StreamEstimator:
             found = self._detections(image_bgr, expected)
         else:
             found = self._from_outside(self.outside, stamp_s, camera, expected)
-        detected = time.perf_counter()
         # Without those that the detector has just given up; where a track has gone astray, the detector is believed.
         looks = [found.corrections.get(id(track), Look(box, track.person.score, track)) for track, box in expected]
         looks = [look for look in looks if look.track in self.tracker.tracks] + found.strangers
-        if looks:
-            people = self.estimator.estimate(
-                image_bgr, camera, np.stack([look.box for look in looks]), np.array([look.score for look in looks])
-            )
-            stages = {name: self.estimator.timings[name] for name in ("crop", "network", "placement")}
-        else:
-            people, stages = [], {"crop": 0.0, "network": 0.0, "placement": 0.0}
-        estimated = time.perf_counter()
-        why = [next(look for look in looks if np.array_equal(look.box, person.box)) for person in people]
+        return Begun(shot, looks, time.perf_counter() - start)
+
+    def finish(self, begun: Begun, people: list[Person]) -> list[Person]:
+        """Takes who was found where `begin` said to look; as `__call__` returns them."""
+        stamp_s, motion = begun.shot.stamp_s, begun.shot.motion
+        why = [next(look for look in begun.looks if np.array_equal(look.box, person.box)) for person in people]
         reported = self.tracker.update(people, stamp_s, why, self._moved(motion.at(stamp_s) if motion else None))
         self._stamp_s = stamp_s
-        self.timings = {"detection": detected - start, **stages, "tracking": time.perf_counter() - estimated}
         return reported
 
     def close(self) -> None:
-        """Ends the detection thread, if there is one."""
-        if self._worker is not None:
+        """Ends the detection thread, if it has one of its own."""
+        if self._worker is not None and self._owns_worker:
             self._worker.shutdown(wait=True, cancel_futures=True)
 
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:

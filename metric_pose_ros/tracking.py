@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,7 @@ class Tracker:
         hidden_s: the same for whoever is behind somebody else.
         steady_hz: cutoff of the smoothing of the pose at rest; lower is smoother.
         lively: Hz more of cutoff per m/s; higher lags less.
+        numbers: that ids end in; trackers of several cameras share them, so that no id is used twice.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Tracker:
         hidden_s: float = 3.0,
         steady_hz: float = 1.5,
         lively: float = 2.0,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self._birth_hits = birth_hits
         self._birth_detections = birth_detections
@@ -144,7 +147,7 @@ class Tracker:
         self._death_s = death_s
         self._hidden_s = hidden_s
         self._filter = (steady_hz, lively)
-        self._named = 0
+        self._numbers = count(1) if numbers is None else numbers
         self._stamp_s = -np.inf
         self.tracks: list[Track] = []
 
@@ -243,8 +246,7 @@ class Tracker:
         track.hits += 1
         confirmed = track.hits >= self._birth_hits and track.detections >= self._birth_detections
         if not track.id and (confirmed or sure):
-            self._named += 1
-            track.id = f"p{self._named}"
+            track.id = f"p{next(self._numbers)}"
         return replace(person, joints3d=joints, id=track.id, velocity=turn.T @ track.motion.velocity)
 
     def _note_who_is_hidden(self, stamp_s: float, pose: Floats | None) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-
-import numpy as np
+from collections.abc import Mapping
 
 from metric_pose_ros.detection import OutsideDetections
-from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Person
-from metric_pose_ros.settings import Settings
-from metric_pose_ros.stream import CameraMotion
+from metric_pose_ros.settings import Settings, camera_names
+from metric_pose_ros.shots import Shot
 from test.standing import standing
 
 
@@ -25,16 +23,18 @@ class PeopleInTheImage:
     def __init__(self, settings: Settings) -> None:
         self.timings = {"network": 0.0}
         self.detection_interval = settings.detection_interval
-        self.outside = OutsideDetections() if settings.detections_topic else None
+        cameras = camera_names(settings)
+        self.outside = {name: OutsideDetections() for name in cameras} if settings.detections_topic else {}
         self._seconds = float(os.environ.get("SECONDS_PER_FRAME", "0"))
 
-    def __call__(
-        self, image_bgr: np.ndarray, camera: Camera, stamp_s: float, motion: CameraMotion | None
-    ) -> list[Person]:
+    def __call__(self, shots: Mapping[str, Shot]) -> dict[str, list[Person]]:
+        return {name: self._people(name, shot) for name, shot in shots.items()}
+
+    def _people(self, name: str, shot: Shot) -> list[Person]:
         time.sleep(self._seconds)
-        count = int(image_bgr[0, 0, 0])
-        if self.outside is not None and (came := self.outside.take()) is not None:
-            count = len(came[1]) if came[0] == stamp_s else 99
+        count = int(shot.image_bgr[0, 0, 0])
+        if self.outside and (came := self.outside[name].take()) is not None:
+            count = len(came[1]) if came[0] == shot.stamp_s else 99
         if count == 255:
             raise RuntimeError("the network broke")
         return [standing(f"p{number}", (0.5 * number, 0.0, 3.0 + number)) for number in range(1, count + 1)]

@@ -11,23 +11,23 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from metric_pose_ros.bags.job import Job
-from metric_pose_ros.bags.processing import OpenStream, Outcome, process
+from metric_pose_ros.bags.processing import OpenStreams, Outcome, process
 
 Report = Callable[[int, int, int], object]
 """Told which job (its place in the list) has done how many images of how many."""
 
 
-def process_all(jobs: Sequence[Job], at_once: int, open_stream: OpenStream, report: Report) -> list[Outcome]:
+def process_all(jobs: Sequence[Job], at_once: int, open_streams: OpenStreams, report: Report) -> list[Outcome]:
     """Goes through bags; one that fails, or whose process dies, leaves the others alone. For the main thread.
 
     Args:
         jobs: what to do; the order of the outcomes.
         at_once: how many bags to work on at the same time.
-        open_stream: makes what finds people; where processes are used, it must be a function or class of a module.
+        open_streams: makes what finds people; where processes are used, it must be a function or class of a module.
         report: told of the progress.
     """
     if len(jobs) == 1 or at_once == 1:
-        return [_outcome(job, open_stream, partial(report, number)) for number, job in enumerate(jobs)]
+        return [_outcome(job, open_streams, partial(report, number)) for number, job in enumerate(jobs)]
     outcomes = [Outcome(error="its process died")] * len(jobs)
     waiting = deque(enumerate(jobs))
     running: dict[Connection, tuple[int, BaseProcess]] = {}
@@ -35,7 +35,7 @@ def process_all(jobs: Sequence[Job], at_once: int, open_stream: OpenStream, repo
         while waiting or running:
             while waiting and len(running) < at_once:
                 number, job = waiting.popleft()
-                ours, worker = _start(job, open_stream)
+                ours, worker = _start(job, open_streams)
                 running[ours] = number, worker
             for pipe in wait(list(running)):
                 assert isinstance(pipe, Connection)
@@ -61,11 +61,11 @@ def process_all(jobs: Sequence[Job], at_once: int, open_stream: OpenStream, repo
     return outcomes
 
 
-def _start(job: Job, open_stream: OpenStream) -> tuple[Connection, BaseProcess]:
+def _start(job: Job, open_streams: OpenStreams) -> tuple[Connection, BaseProcess]:
     # A fresh process: ONNX Runtime's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(job, open_stream, theirs), daemon=True)
+    worker = context.Process(target=_work, args=(job, open_streams, theirs), daemon=True)
     # Ctrl+C is for the first process, which tells the others; what is ignored here is ignored there.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker.start()
@@ -74,17 +74,17 @@ def _start(job: Job, open_stream: OpenStream) -> tuple[Connection, BaseProcess]:
     return ours, worker
 
 
-def _work(job: Job, open_stream: OpenStream, report_to: Connection) -> None:
+def _work(job: Job, open_streams: OpenStreams, report_to: Connection) -> None:
     # To be told to end is an exception, so that nothing half done is left.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        report_to.send(_outcome(job, open_stream, lambda done, of: report_to.send((done, of))))
+        report_to.send(_outcome(job, open_streams, lambda done, of: report_to.send((done, of))))
     except KeyboardInterrupt:
         return
 
 
-def _outcome(job: Job, open_stream: OpenStream, progress: Callable[[int, int], object]) -> Outcome:
+def _outcome(job: Job, open_streams: OpenStreams, progress: Callable[[int, int], object]) -> Outcome:
     try:
-        return process(job, open_stream, progress)
+        return process(job, open_streams, progress)
     except (ValueError, FileNotFoundError, PermissionError) as error:
         return Outcome(error=str(error))

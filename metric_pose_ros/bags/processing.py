@@ -23,10 +23,10 @@ from metric_pose_ros.messages.incoming import CameraMessages, NotReadyError
 from metric_pose_ros.messages.outgoing import OVERLAY, TF, TOPICS, PeopleMessages
 from metric_pose_ros.messages.transforms import is_body
 from metric_pose_ros.messages.types import RosbagsTypes
-from metric_pose_ros.pipeline import Pipeline, Stream
+from metric_pose_ros.pipeline import Line, Pipeline, Streams
 from metric_pose_ros.settings import Settings
 
-OpenStream = Callable[[Settings], Stream]
+OpenStreams = Callable[[Settings], Streams]
 Progress = Callable[[int, int], object]
 """Told how many images of how many are done."""
 
@@ -49,14 +49,14 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def process(job: Job, open_stream: OpenStream, progress: Progress) -> Outcome:
+def process(job: Job, open_streams: OpenStreams, progress: Progress) -> Outcome:
     """Writes a bag with the people in another one's images.
 
     Equal bags and settings give equal bytes, on the same machine and with the same versions of everything.
 
     Args:
         job: what to do.
-        open_stream: makes what finds people.
+        open_streams: makes what finds people.
         progress: told after each image.
 
     Raises:
@@ -79,9 +79,9 @@ def process(job: Job, open_stream: OpenStream, progress: Progress) -> Outcome:
             frames = RecordedFrames(job.source, Complaints(log, float("inf")))
             stack.callback(frames.close)
             cv2.setNumThreads(settings.threads)
-            stream = open_stream(settings)
-            stack.callback(stream.close)
-            run = _Run(job, source, topics, result, frames, stream, log)
+            streams = open_streams(settings)
+            stack.callback(streams.close)
+            run = _Run(job, source, topics, result, frames, streams, log)
             return run.through(progress)
 
 
@@ -95,7 +95,7 @@ class _Run:
         topics: CameraTopics,
         result: Result,
         frames: RecordedFrames,
-        stream: Stream,
+        streams: Streams,
         log: _Log,
     ) -> None:
         message_types = RosbagsTypes(types.typestore())
@@ -104,13 +104,13 @@ class _Run:
         self._frames = frames
         self._log = log
         self._complaints = Complaints(log, float("inf"))
-        self._outside: OutsideDetections | None = stream.outside
+        self._outside = streams.outside.get("")
         self._time_ns = 0
         self._camera = CameraMessages(
             message_types, job.settings, topics.image, topics.info, self._complaints, self._stamp
         )
-        messages = PeopleMessages(message_types, frames)
-        self._pipeline = Pipeline(stream, self._camera, messages, frames)
+        line = Line(self._camera, PeopleMessages(message_types, frames))
+        self._pipeline = Pipeline(streams, {"": line}, frames)
         self._types = message_types
         self._ours = {
             resolve(topic.name) for topic in TOPICS if not topic.parameter or getattr(job.settings, topic.parameter)
@@ -155,7 +155,8 @@ class _Run:
         self._time_ns = recorded.time_ns
         if self._settings.fixed_frame or self._settings.tracking_frame:
             self._frames.advance(recorded.time_ns)
-        for topic, message in self._pipeline(recorded.message(), self._settings, lambda topic: topic != OVERLAY):
+        frame = self._pipeline.frame("", recorded.message(), self._settings)
+        for topic, message in self._pipeline({"": frame}, self._settings, lambda topic: topic != OVERLAY):
             self._result.write(resolve(topic), recorded.time_ns, message)
 
     def _hear(self, recorded: Recorded, outside: OutsideDetections) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from metric_pose_ros.pipeline import open_stream
+from metric_pose_ros.pipeline import open_streams
 from metric_pose_ros.settings import NODE_ONLY, Settings, changed
 
 if TYPE_CHECKING:
     from metric_pose_ros.bags.job import Job
-    from metric_pose_ros.bags.processing import OpenStream, Outcome
+    from metric_pose_ros.bags.processing import OpenStreams, Outcome
 
 _BASE = Settings(background_detection=False, publish_overlay=False)
 """A detector in the background would find people at times that differ from run to run; overlays make bags large."""
@@ -60,12 +60,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, open_stream: OpenStream = open_stream) -> int:
+def run(arguments: argparse.Namespace, open_streams: OpenStreams = open_streams) -> int:
     """Runs the command; see `metric_pose_ros.commands.main` for the exit status.
 
     Args:
         arguments: as the parser gives them.
-        open_stream: makes what finds people.
+        open_streams: makes what finds people.
 
     Raises:
         ValueError: if an argument cannot be used.
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, open_stream: OpenStream = open_stream) ->
     if at_once < 1:
         raise ValueError(f"--jobs is {at_once}, expected at least 1")
     with BagProgress([job.source.name for job in jobs]) as bars:
-        outcomes = process_all(jobs, at_once, open_stream, bars.update)
+        outcomes = process_all(jobs, at_once, open_streams, bars.update)
     for job, outcome in zip(jobs, outcomes, strict=True):
         _say(job, outcome)
     return 2 if any(outcome.error for outcome in outcomes) else 0

@@ -66,16 +66,28 @@ class Outgoing(NamedTuple):
     message: Any
 
 
+def of_camera(topic: str, camera: str) -> str:
+    """Where one of several cameras has a topic; an empty name has it as it is.
+
+    All share `TF`, where people's ids keep them apart.
+    """
+    if not camera or topic == TF:
+        return topic
+    return f"~/{camera}/{topic[2:]}" if topic.startswith("~/") else f"/{camera}{topic}"
+
+
 class PeopleMessages:
     """Makes the messages about one frame after the other.
 
     Args:
         types: source of message classes.
         frames: says where the camera is.
+        camera: its name if there are several.
     """
 
-    def __init__(self, types: MessageTypes, frames: Transforms) -> None:
+    def __init__(self, types: MessageTypes, frames: Transforms, camera: str = "") -> None:
         self._types = types
+        self._camera = camera
         self._frames = frames
         self._markers = PersonMarkers(types, Look())
         self._bodies = Bodies(types)
@@ -94,6 +106,21 @@ class PeopleMessages:
             wanted: whether anybody wants to have a topic. It is asked only of what can be left out: `TF`, `PEOPLE` and
                 `LIST` always come.
         """
+
+        def own(topic: str) -> bool:
+            return wanted(of_camera(topic, self._camera))
+
+        for topic, message in self._about(frame, people, settings, own):
+            yield Outgoing(of_camera(topic, self._camera), message)
+
+    def clear(self, settings: Settings) -> Iterator[Outgoing]:
+        """Deletes every marker that is shown, and says that nobody is there."""
+        for topic, message in self._clear(settings):
+            yield Outgoing(of_camera(topic, self._camera), message)
+
+    def _about(
+        self, frame: Frame, people: Sequence[Person], settings: Settings, wanted: Callable[[str], bool]
+    ) -> Iterator[Outgoing]:
         self._header = header = frame.header
         least = settings.min_confidence
         yield from self._draw(people, settings, wanted)
@@ -114,8 +141,7 @@ class PeopleMessages:
                 Outgoing(*named) for named in self._bodies.about(header, frame.stamp_s, frame.image_bgr, people, wanted)
             )
 
-    def clear(self, settings: Settings) -> Iterator[Outgoing]:
-        """Deletes every marker that is shown, and says that nobody is there."""
+    def _clear(self, settings: Settings) -> Iterator[Outgoing]:
         yield Outgoing(MARKERS, self._markers.clear(self._header))
         if settings.publish_people and self._people_header.frame_id:
             nobody = people_messages.from_people(self._types, self._people_header, [], np.eye(4))

@@ -21,14 +21,18 @@ class DetectionInput:
         settings: of the node.
         outside: takes what comes.
         complaints: about what is wrong with messages.
+        name: of the camera, before the topic's name; empty if there is but one.
     """
 
-    def __init__(self, node: Node, settings: Settings, outside: OutsideDetections, complaints: Complaints) -> None:
+    def __init__(
+        self, node: Node, settings: Settings, outside: OutsideDetections, complaints: Complaints, name: str = ""
+    ) -> None:
         self._node = node
         self._outside = outside
         self._complaints = complaints
         self._accepted = (settings.detections_class,) if settings.detections_class else ()
-        self._topic = node.resolve_topic_name(settings.detections_topic)
+        topic = settings.detections_topic
+        self._topic = node.resolve_topic_name(f"{name}/{topic}" if name else topic)
         self._subscription: MatchedSubscription | None = None
 
     def open(self) -> None:

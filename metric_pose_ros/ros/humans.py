@@ -8,7 +8,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from metric_pose_ros.messages.humans import KINDS, body_topic
+from metric_pose_ros.messages.humans import KINDS
 from metric_pose_ros.messages.types import installed
 
 
@@ -25,19 +25,27 @@ class BodyPublishers:
 
     def publisher(self, topic: str) -> Any:
         """The publisher of a topic; all of somebody's are made when the first one is asked for."""
-        who = topic.split("/")[-2]
-        if who not in self._bodies:
+        body = topic.rpartition("/")[0]
+        if body not in self._bodies:
             # Plain publishers: these come after the node was activated and go before it is not.
-            self._bodies[who] = {
-                body_topic(who, part): self._node.create_publisher(
-                    installed(kind), body_topic(who, part), QoSProfile(depth=1)
-                )
+            self._bodies[body] = {
+                f"{body}/{part}": self._node.create_publisher(installed(kind), f"{body}/{part}", QoSProfile(depth=1))
                 for part, kind in KINDS.items()
             }
-        return self._bodies[who][topic]
+        return self._bodies[body][topic]
 
-    def keep(self, names: Iterable[str]) -> None:
-        """Takes away the publishers of everybody else."""
-        for who in set(self._bodies) - set(names):
-            for publisher in self._bodies.pop(who).values():
-                self._node.destroy_publisher(publisher)
+    def keep(self, list_topic: str, names: Iterable[str]) -> None:
+        """Takes away the publishers of everybody who is not on a list."""
+        bodies = list_topic.rpartition("/")[0]
+        kept = {f"{bodies}/{who}" for who in names}
+        for body in [body for body in self._bodies if body.rpartition("/")[0] == bodies and body not in kept]:
+            self._destroy(body)
+
+    def close(self) -> None:
+        """Takes all away."""
+        for body in list(self._bodies):
+            self._destroy(body)
+
+    def _destroy(self, body: str) -> None:
+        for publisher in self._bodies.pop(body).values():
+            self._node.destroy_publisher(publisher)

@@ -30,7 +30,7 @@ class Arrival:
 
 
 class CameraInput:
-    """Subscriptions to ``image`` and ``camera_info``.
+    """Subscriptions to ``image`` and ``camera_info`` of a camera.
 
     The callbacks only store; `camera` makes an image ready, on whichever thread needs it.
 
@@ -38,30 +38,33 @@ class CameraInput:
         node: that subscribes.
         settings: of the node.
         complaints: about what is wrong with messages.
+        arrivals: takes the newest image of each camera.
+        name: of the camera, before the topics' names; empty if there is but one.
 
     Attributes:
-        arrivals: the newest image.
-        camera: makes it ready.
+        camera: makes images ready.
 
     Raises:
         FileNotFoundError: if the settings name a camera file that is not there.
         ValueError: if it is wrong, or the image transport is unknown.
     """
 
-    def __init__(self, node: Node, settings: Settings, complaints: Complaints) -> None:
+    def __init__(
+        self, node: Node, settings: Settings, complaints: Complaints, arrivals: Latest[Arrival], name: str = ""
+    ) -> None:
         if settings.image_transport not in _TRANSPORTS:
             raise ValueError(
                 f"unknown image_transport {settings.image_transport!r}, expected {' or '.join(_TRANSPORTS)}: "
                 "run image_transport's republish for another"
             )
-        self.arrivals: Latest[Arrival] = Latest()
+        self._arrivals, self._name = arrivals, name
         self._node = node
         self._complaints = complaints
         self._subscriptions: list[MatchedSubscription] = []
         suffix, self._kind = _TRANSPORTS[settings.image_transport]
         # As image_transport has it: the transport's name follows what `image` is remapped to.
-        self._image_topic = node.resolve_topic_name("image") + suffix
-        self._info_topic = node.resolve_topic_name("camera_info")
+        self._image_topic = node.resolve_topic_name(f"{name}/image" if name else "image") + suffix
+        self._info_topic = node.resolve_topic_name(f"{name}/camera_info" if name else "camera_info")
         self.camera = CameraMessages(
             InstalledTypes(),
             settings,
@@ -78,11 +81,10 @@ class CameraInput:
             self._subscribe(CameraInfo, self._info_topic, self.camera.keep_camera_info)
 
     def close(self) -> None:
-        """Stops to listen, and ends whoever waits for an arrival."""
+        """Stops to listen."""
         for subscription in self._subscriptions:
             subscription.close()
         self._subscriptions = []
-        self.arrivals.close()
 
     @property
     def topics(self) -> str:
@@ -91,7 +93,7 @@ class CameraInput:
 
     def keep_image(self, message: Image | CompressedImage) -> None:
         """Stores an image until somebody takes it, in place of one that nobody took."""
-        self.arrivals.put(Arrival(message, time.perf_counter()))
+        self._arrivals.put(self._name, Arrival(message, time.perf_counter()))
 
     def _subscribe(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:
         self._subscriptions.append(MatchedSubscription(self._node, kind, topic, keep, self._complaints))

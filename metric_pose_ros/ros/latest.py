@@ -1,4 +1,4 @@
-"""A place for the newest of something: the newcomer replaces who waits, and whoever takes never sees anything old."""
+"""A place for the newest of each of several things: newcomers replace who waits, and whoever takes sees nothing old."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Hands the newest item from one thread to another.
+    """Hands the newest items from threads to another.
 
     Attributes:
         received: items put so far.
@@ -19,24 +19,24 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self.received = 0
         self.dropped = 0
-        self._item: T | None = None
+        self._items: dict[str, T] = {}
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, item: T) -> None:
-        """Stores the item; replaces one that nobody took."""
+    def put(self, name: str, item: T) -> None:
+        """Stores the item of a name; replaces one that nobody took."""
         with self._changed:
             self.received += 1
-            self.dropped += self._item is not None
-            self._item = item
+            self.dropped += name in self._items
+            self._items[name] = item
             self._changed.notify()
 
-    def take(self) -> T | None:
-        """Waits for an item and removes it. None once closed."""
+    def take(self) -> dict[str, T] | None:
+        """Waits for an item and removes all that are there, by name. None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._item is not None)
-            item, self._item = self._item, None
-            return None if self._closed else item
+            self._changed.wait_for(lambda: self._closed or bool(self._items))
+            items, self._items = self._items, {}
+            return None if self._closed else items
 
     def close(self) -> None:
         """Ends the waiting, now and later."""

@@ -1,11 +1,8 @@
-"""The metric_pose node: images and CameraInfo in, people in metres out."""
+"""The metric_pose node: parameters, life cycle and services around the worker."""
 
 from __future__ import annotations
 
 import sys
-import threading
-import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,16 +17,16 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from metric_pose_ros.complaints import Complaints
-from metric_pose_ros.messages.incoming import NotReadyError
 from metric_pose_ros.messages.outgoing import PeopleMessages
 from metric_pose_ros.messages.types import InstalledTypes
-from metric_pose_ros.pipeline import Pipeline, Stream, open_stream
+from metric_pose_ros.pipeline import Streams, open_streams
 from metric_pose_ros.ros import diagnostics, parameters, stopping
-from metric_pose_ros.ros.detections import DetectionInput
 from metric_pose_ros.ros.frames import FrameListener
-from metric_pose_ros.ros.input import Arrival, CameraInput
+from metric_pose_ros.ros.input import CameraInput
+from metric_pose_ros.ros.latest import Latest
 from metric_pose_ros.ros.output import PeopleOutput
-from metric_pose_ros.settings import LIVE, Settings
+from metric_pose_ros.ros.worker import Worker
+from metric_pose_ros.settings import LIVE, Settings, camera_names
 
 JOINT_NAMES = "joint_names"
 """Read-only parameter with the names behind the joint numbers of the keypoints."""
@@ -42,25 +39,23 @@ class MetricPoseNode(LifecycleNode):
     a slow model frames are dropped and counted, and what is published is never older than two processing periods.
 
     Args:
-        open_stream: makes what finds people, from the parameters.
+        open_streams: makes what finds people, from the parameters.
     """
 
-    def __init__(self, open_stream: Callable[[Settings], Stream] = open_stream) -> None:
+    def __init__(self, open_streams: Callable[[Settings], Streams] = open_streams) -> None:
         super().__init__("metric_pose")
         parameters.declare(self)
         self.settings = parameters.read(self)
         self.add_on_set_parameters_callback(self._on_parameters)
-        self._open_stream = open_stream
+        self._open_stream = open_streams
         self._complaints = Complaints(self.get_logger())
         self._performance = diagnostics.Performance()
-        self._stream: Stream | None = None
-        self._input: CameraInput | None = None
+        self._streams: Streams | None = None
         self._output: PeopleOutput | None = None
         self._frames = FrameListener(self, self._complaints)
-        self._messages: PeopleMessages | None = None
-        self._detections: DetectionInput | None = None
+        self._messages: dict[str, PeopleMessages] = {}
         self._enabled = True
-        self._worker: threading.Thread | None = None
+        self._worker: Worker | None = None
         self._state = "unconfigured"
         self._model = ""
         self._received = self._dropped = 0
@@ -93,21 +88,22 @@ class MetricPoseNode(LifecycleNode):
         try:
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
-            CameraInput(self, settings, self._complaints)
+            CameraInput(self, settings, self._complaints, Latest())
             self._output = PeopleOutput(self, settings)
-            self._messages = PeopleMessages(InstalledTypes(), self._frames)
-            self._stream = self._open_stream(settings)
+            types, names = InstalledTypes(), camera_names(settings)
+            self._messages = {name: PeopleMessages(types, self._frames, name) for name in names}
+            self._streams = self._open_stream(settings)
         except Exception as error:
             self._complaints.error(f"cannot configure: {error}")
             self._release()
             return TransitionCallbackReturn.FAILURE
-        estimator = getattr(self._stream, "estimator", None)
-        self._model = getattr(estimator, "description", type(self._stream).__name__)
+        estimator = getattr(self._streams, "estimator", None)
+        self._model = getattr(estimator, "description", type(self._streams).__name__)
         if estimator is not None:
-            names = list(estimator.skeleton.names)
+            joints = list(estimator.skeleton.names)
             # Not read_only for rclpy: such a parameter could not be taken away with the model.
             descriptor = ParameterDescriptor(description="Read-only: joints in the order of the keypoints.")
-            self.declare_parameter(JOINT_NAMES, names, descriptor)
+            self.declare_parameter(JOINT_NAMES, joints, descriptor)
         self._state = "inactive"
         self.get_logger().info(f"ready: {self._model}")
         return TransitionCallbackReturn.SUCCESS
@@ -142,75 +138,44 @@ class MetricPoseNode(LifecycleNode):
 
     def _begin(self) -> None:
         """Starts to listen and to work."""
-        assert self._stream is not None
-        assert self._messages is not None
-        self._input = CameraInput(self, self.settings, self._complaints)
-        pipeline = Pipeline(self._stream, self._input.camera, self._messages, self._frames)
-        self._worker = threading.Thread(target=self._work, args=(self._input, pipeline), name="people", daemon=True)
-        self._worker.start()
-        if self.settings.fixed_frame or self.settings.tracking_frame:
-            self._frames.open()
-        if self._stream.outside is not None:
-            self._detections = DetectionInput(self, self.settings, self._stream.outside, self._complaints)
-            self._detections.open()
-        self._input.open()
-        self.get_logger().info(f"active: listening to {self._input.topics}")
+        assert self._streams is not None
+        assert self._output is not None
+        self._worker = Worker(
+            self,
+            lambda: self.settings,
+            self._streams,
+            self._messages,
+            self._output,
+            self._frames,
+            self._complaints,
+            self._performance,
+        )
+        self._worker.open()
+        self.get_logger().info(f"active: listening to {self._worker.topics}")
 
     def stop(self) -> None:
         """Ends the worker, if it runs, and deletes the markers."""
-        if self._input is None or self._worker is None or self._output is None or self._messages is None:
+        if self._worker is None or self._output is None:
             return
-        self._input.close()
-        self._worker.join()
-        self._frames.close()
-        if self._detections is not None:
-            self._detections.close()
-            self._detections = None
-        self._received += self._input.arrivals.received
-        self._dropped += self._input.arrivals.dropped
-        self._input = self._worker = None
+        self._worker.close()
+        self._received += self._worker.arrivals.received
+        self._dropped += self._worker.arrivals.dropped
+        self._worker = None
         if self.context.ok():
-            self._output.publish(self._messages.clear(self.settings))
+            for messages in self._messages.values():
+                self._output.publish(messages.clear(self.settings))
 
     def _release(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        if self._streams is not None:
+            self._streams.close()
         if self._output is not None:
             self._output.close()
         if self.has_parameter(JOINT_NAMES):
             self.undeclare_parameter(JOINT_NAMES)
-        self._stream = self._output = self._messages = None
+        self._streams = self._output = None
+        self._messages = {}
         self._state = "unconfigured"
         self._model = ""
-
-    def _work(self, source: CameraInput, pipeline: Pipeline) -> None:
-        """Takes the newest image, again and again, until the input is closed."""
-        assert self._output is not None
-        while (arrival := source.arrivals.take()) is not None:
-            try:
-                if self.settings.publish_when_unheard or self._output.listened():
-                    self._process(pipeline, arrival)
-                else:
-                    self._performance.idle()
-            except NotReadyError as reason:
-                self._complaints.warning(str(reason))
-            except ValueError as error:
-                self._complaints.error(str(error))
-            except Exception as error:
-                if not self.context.ok():
-                    return  # Ctrl+C takes the publishers away in the middle of a frame
-                # One frame is lost; whatever it was, the next may be fine.
-                self._complaints.error(f"a frame failed: {error}", traceback.format_exc())
-
-    def _process(self, pipeline: Pipeline, arrival: Arrival) -> None:
-        assert self._output is not None
-        if self._detections is not None:
-            self._detections.ask()
-        messages = pipeline(arrival.message, self.settings, self._output.wanted)
-        estimated = time.perf_counter()
-        self._output.publish(messages)
-        done = time.perf_counter()
-        self._performance.record({**pipeline.timings, "publishing": done - estimated}, done - arrival.arrived_s)
 
     def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         if any(change.name == JOINT_NAMES for change in changes) and self.has_parameter(JOINT_NAMES):
@@ -219,7 +184,7 @@ class MetricPoseNode(LifecycleNode):
             )
         known = {change.name: change.value for change in changes if hasattr(Settings, change.name)}
         fixed = [name for name in known if name not in LIVE]
-        if fixed and self._stream is not None:
+        if fixed and self._streams is not None:
             reason = f"{', '.join(fixed)} can only change while the node is unconfigured: deactivate and clean up first"
             return SetParametersResult(successful=False, reason=reason)
         self.settings = replace(self.settings, **known)
@@ -238,7 +203,7 @@ class MetricPoseNode(LifecycleNode):
         return response
 
     def _report(self) -> None:
-        arrivals = self._input.arrivals if self._input is not None else None
+        arrivals = self._worker.arrivals if self._worker is not None else None
         counts = {
             "images received": self._received + (arrivals.received if arrivals else 0),
             "images dropped": self._dropped + (arrivals.dropped if arrivals else 0),
@@ -256,19 +221,19 @@ class MetricPoseNode(LifecycleNode):
         )
 
 
-def main(args: list[str] | None = None, open_stream: Callable[[Settings], Any] = open_stream) -> int:
+def main(args: list[str] | None = None, open_streams: Callable[[Settings], Any] = open_streams) -> int:
     """Runs the node until it is told to stop.
 
     Args:
         args: the command line; that of the process by default.
-        open_stream: as for `MetricPoseNode`.
+        open_streams: as for `MetricPoseNode`.
 
     Returns:
         The process' exit code.
     """
     rclpy.init(args=args)
     try:
-        node = MetricPoseNode(open_stream)
+        node = MetricPoseNode(open_streams)
     except ParameterException as error:
         print(f"metric_pose: {error}", file=sys.stderr)
         rclpy.try_shutdown()

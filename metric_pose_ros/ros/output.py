@@ -9,12 +9,12 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
 from metric_pose_ros.messages.humans import LIST
-from metric_pose_ros.messages.outgoing import TOPICS, Outgoing
+from metric_pose_ros.messages.outgoing import TOPICS, Outgoing, of_camera
 from metric_pose_ros.messages.types import installed
 from metric_pose_ros.ros import packages
 from metric_pose_ros.ros.distribution import PublisherEventCallbacks
 from metric_pose_ros.ros.humans import BodyPublishers
-from metric_pose_ros.settings import Settings
+from metric_pose_ros.settings import Settings, camera_names
 
 
 class PeopleOutput:
@@ -33,11 +33,13 @@ class PeopleOutput:
     def __init__(self, node: LifecycleNode, settings: Settings) -> None:
         packages.check(settings)
         self._node = node
-        self._to = {
-            topic.name: self._publisher(installed(topic.kind), topic.name, topic.depth)
+        topics = {
+            of_camera(topic.name, camera): topic
+            for camera in camera_names(settings)
             for topic in TOPICS
             if not topic.parameter or getattr(settings, topic.parameter)
         }
+        self._to = {name: self._publisher(installed(topic.kind), name, topic.depth) for name, topic in topics.items()}
         self._bodies = BodyPublishers(node)
 
     def listened(self) -> bool:
@@ -52,15 +54,15 @@ class PeopleOutput:
     def publish(self, messages: Iterable[Outgoing]) -> None:
         """Publishes one message after the other."""
         for topic, message in messages:
-            if topic == LIST:
-                self._bodies.keep(message.ids)
+            if topic.endswith(LIST):
+                self._bodies.keep(topic, message.ids)
             (self._to.get(topic) or self._bodies.publisher(topic)).publish(message)
 
     def close(self) -> None:
         """Takes the publishers away."""
         for publisher in self._to.values():
             self._node.destroy_lifecycle_publisher(publisher)
-        self._bodies.keep(())
+        self._bodies.close()
 
     def _publisher(self, kind: type, topic: str, depth: int) -> Any:
         return self._node.create_lifecycle_publisher(

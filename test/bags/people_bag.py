@@ -7,5 +7,5 @@ from metric_pose_ros.commands import bag, main
 from test.people_in_the_image import PeopleInTheImage
 
 if __name__ == "__main__":
-    bag.run = partial(bag.run, open_stream=PeopleInTheImage)  # type: ignore[assignment]
+    bag.run = partial(bag.run, open_streams=PeopleInTheImage)  # type: ignore[assignment]
     sys.exit(main(["bag", *sys.argv[1:]]))

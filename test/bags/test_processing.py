@@ -15,7 +15,7 @@ from metric_pose_ros.bags.processing import Outcome, process
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages.images import to_bgr
 from metric_pose_ros.messages.keypoints import to_points
-from metric_pose_ros.pipeline import open_stream
+from metric_pose_ros.pipeline import open_streams
 from metric_pose_ros.settings import Settings
 from test.bags import recorded
 from test.fake_models import save_detector, save_pose_model
@@ -184,7 +184,7 @@ def test_equal_bags_give_equal_bytes_and_time_that_jumps_back_gives_new_people(
     results = []
     for folder in ("first", "second"):
         job = Job(bag, tmp_path / folder / "out", settings(**models, threads=1, publish_overlay=True))
-        assert process(job, open_stream, lambda done, total: None).images == len(stamps)
+        assert process(job, open_streams, lambda done, total: None).images == len(stamps)
         results.append(recorded.files(tmp_path / folder / "out"))
     assert results[0] == results[1]
     clouds = [to_points(cloud) for _, cloud in recorded.read(tmp_path / "first" / "out", "/metric_pose/keypoints")]

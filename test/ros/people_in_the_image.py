@@ -6,4 +6,4 @@ from metric_pose_ros.ros.node import main
 from test.people_in_the_image import PeopleInTheImage
 
 if __name__ == "__main__":
-    sys.exit(main(open_stream=PeopleInTheImage))
+    sys.exit(main(open_streams=PeopleInTheImage))

@@ -16,21 +16,21 @@ PERIOD_S = 0.4
 
 def test_a_newcomer_replaces_who_waits_and_is_counted() -> None:
     latest: Latest[int] = Latest()
-    for item in (1, 2, 3):
-        latest.put(item)
-    assert latest.take() == 3
-    assert (latest.received, latest.dropped) == (3, 2)
+    for name, item in (("front", 1), ("front", 2), ("rear", 3), ("front", 4)):
+        latest.put(name, item)
+    assert latest.take() == {"front": 4, "rear": 3}
+    assert (latest.received, latest.dropped) == (4, 2)
 
 
 def test_closing_wakes_who_waits_with_nothing() -> None:
     latest: Latest[int] = Latest()
-    taken: list[int | None] = []
+    taken: list[dict[str, int] | None] = []
     waiting = threading.Thread(target=lambda: taken.append(latest.take()))
     waiting.start()
     latest.close()
     waiting.join(10)
     assert taken == [None]
-    latest.put(4)
+    latest.put("front", 4)
     assert latest.take() is None
 
 

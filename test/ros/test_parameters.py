@@ -13,9 +13,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from metric_pose_ros.complaints import Complaints
-from metric_pose_ros.pipeline import open_stream
+from metric_pose_ros.pipeline import open_streams
 from metric_pose_ros.ros import parameters
 from metric_pose_ros.ros.input import CameraInput
+from metric_pose_ros.ros.latest import Latest
 from metric_pose_ros.settings import LIVE, Settings
 from test.fake_models import save_detector, save_pose_model
 from test.ros.graph import Running
@@ -65,7 +66,7 @@ def test_the_skeleton_reaches_the_estimator(tmp_path: Path) -> None:
     detector = save_detector(tmp_path / "detector.onnx", "movenet_multipose", {"people": np.zeros((1, 6, 56))})
     model = save_pose_model(tmp_path / "pose.onnx")
     for asked, found in (("", "body_30"), ("coco_17", "coco_17")):
-        stream = open_stream(Settings(model=str(model), detector=str(detector), skeleton=asked))
+        stream = open_streams(Settings(model=str(model), detector=str(detector), skeleton=asked))
         assert stream.estimator.skeleton.name == found
         stream.close()
 
@@ -73,7 +74,7 @@ def test_the_skeleton_reaches_the_estimator(tmp_path: Path) -> None:
 def test_an_unknown_image_transport_is_named_with_those_that_are_known() -> None:
     node = declared(image_transport="theora")
     with pytest.raises(ValueError, match="unknown image_transport 'theora', expected raw or compressed"):
-        CameraInput(node, parameters.read(node), Complaints(node.get_logger()))
+        CameraInput(node, parameters.read(node), Complaints(node.get_logger()), Latest())
 
 
 @pytest.mark.parametrize(

@@ -8,4 +8,4 @@ from metric_pose_ros.ros.node import main  # noqa: E402
 from test.people_in_the_image import PeopleInTheImage  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main(open_stream=PeopleInTheImage))
+    sys.exit(main(open_streams=PeopleInTheImage))
