@@ -20,11 +20,11 @@ PUBLISHED = ("markers", "keypoints", "overlay")
 
 
 def people(context: LaunchContext) -> list[Node]:
-    """The node; `model` and `build_only` override the parameters file only where they are given."""
+    """The node; `model`, `image_transport` and `build_only` override the parameters file only where they are given."""
     parameters = [LaunchConfiguration("params_file"), {"use_sim_time": LaunchConfiguration("use_sim_time")}]
-    model = LaunchConfiguration("model").perform(context)
-    if model:
-        parameters.append({"model": model})
+    for name in ("model", "image_transport"):
+        if value := LaunchConfiguration(name).perform(context):
+            parameters.append({name: value})
     if LaunchConfiguration("build_only").perform(context).lower() in ("true", "1"):
         parameters.append({"build_only": True})
     return [
@@ -49,6 +49,7 @@ def generate_launch_description() -> LaunchDescription:
         "namespace": ("", "Namespace of the node."),
         "params_file": (str(config / "metric_pose.yaml"), "Parameters of the node."),
         "model": ("", "Pose model: heavy, fast or a path; empty takes the one in params_file."),
+        "image_transport": ("", "How images come: raw or compressed; empty takes the one in params_file."),
         "build_only": ("false", "Build the engines that are missing for this GPU, then end."),
         "use_sim_time": ("false", "Take the time from /clock, for bags."),
         "rviz": ("false", "Show people in RViz."),

@@ -70,26 +70,31 @@ def test_every_value_that_is_used_is_declared_with_a_description(launch_file: An
         declared
     )
     assert all(named["description"].endswith(".") for named in declared.values())
-    (node,) = launch_file.people(Context(model="", build_only="false"))
+    (node,) = launch_file.people(Context(model="", image_transport="", build_only="false"))
     rviz = next(entity for entity in entities if type(entity).__name__ == "Node")
     used = {value.arguments[0] for value in _configurations([node.named, rviz.named])}
-    assert used | {"model", "build_only"} == set(declared)
+    assert used | {"model", "image_transport", "build_only"} == set(declared)
 
 
 def test_the_node_gets_its_topics_namespace_and_parameters(launch_file: Any) -> None:
-    (node,) = launch_file.people(Context(model="", build_only="false"))
+    (node,) = launch_file.people(Context(model="", image_transport="", build_only="false"))
     assert (node.named["package"], node.named["executable"]) == ("metric_pose_ros", "metric_pose_node")
     assert [name for name, _ in node.named["remappings"]] == ["image", "camera_info"]
     assert len(node.named["parameters"]) == 2
 
 
 def test_a_model_overrides_the_parameters_file_only_when_given(launch_file: Any) -> None:
-    (node,) = launch_file.people(Context(model="fast", build_only="false"))
+    (node,) = launch_file.people(Context(model="fast", image_transport="", build_only="false"))
     assert node.named["parameters"][-1] == {"model": "fast"}
 
 
+def test_compressed_images_are_listened_to_only_when_asked_for(launch_file: Any) -> None:
+    (node,) = launch_file.people(Context(model="", image_transport="compressed", build_only="false"))
+    assert node.named["parameters"][-1] == {"image_transport": "compressed"}
+
+
 def test_engines_are_built_only_when_asked_for(launch_file: Any) -> None:
-    (node,) = launch_file.people(Context(model="", build_only="true"))
+    (node,) = launch_file.people(Context(model="", image_transport="", build_only="true"))
     assert node.named["parameters"][-1] == {"build_only": True}
 
 
