@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.joint_angles import joint_angles
 from metric_pose_ros.messages import images
 from metric_pose_ros.messages.identity import name
+from metric_pose_ros.messages.transforms import body_frame
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 
@@ -27,6 +29,7 @@ KINDS = {
     "roi": "hri_msgs/msg/NormalizedRegionOfInterest2D",
     "cropped": "sensor_msgs/msg/Image",
     "skeleton2d": "hri_msgs/msg/Skeleton2D",
+    "joint_states": "sensor_msgs/msg/JointState",
 }
 """Types of the messages about one body, by the topic's last part."""
 _FORGOTTEN_S = 1.0
@@ -51,6 +54,7 @@ class Bodies:
         image_bgr: images.Image,
         people: Sequence[Person],
         wanted: Callable[[str], bool],
+        min_confidence: float = 0.0,
     ) -> Iterator[tuple[str, Any]]:
         """Topics and their messages about a frame; the list comes last, and always.
 
@@ -60,6 +64,7 @@ class Bodies:
             image_bgr: (height, width, 3) the image.
             people: in it.
             wanted: whether anybody wants to have a topic of one body.
+            min_confidence: angles that need a joint below are left out.
         """
         named = {name(person, place): person for place, person in enumerate(people)}
         self._seen_s |= dict.fromkeys(named, stamp_s)
@@ -70,6 +75,10 @@ class Bodies:
             asked = {kind for kind, topic in topics.items() if wanted(topic)}
             for kind, message in _body(self._types, header, person, image_bgr, asked):
                 yield topics[kind], message
+            if "joint_states" in asked:
+                angles = joint_states(self._types, header, person, who, min_confidence)
+                if angles is not None:
+                    yield topics["joint_states"], angles
         yield LIST, ids(self._types, header, list(self._seen_s))
 
     def clear(self, header: Any) -> Any:
@@ -132,6 +141,28 @@ def cropped(types: MessageTypes, header: Any, box: npt.NDArray, image_bgr: image
     """The Image of what is inside a box as `bounds` gives it."""
     x1, y1, x2, y2 = box.tolist()
     return images.from_bgr(types, header, image_bgr[y1:y2, x1:x2])
+
+
+def joint_states(types: MessageTypes, header: Any, person: Person, who: str, min_confidence: float = 0.0) -> Any:
+    """The JointState that moves ROS4HRI's human description of somebody; None if the body's direction is not known.
+
+    Args:
+        types: source of message classes.
+        header: std_msgs/Header of the image the person was seen in.
+        person: whose joints are taken.
+        who: its id, with which the URDF's joints' names end.
+        min_confidence: angles that need a joint below are left out.
+    """
+    frame = body_frame(person)
+    if frame is None:
+        return None
+    angles = joint_angles(person, frame[1], min_confidence)
+    return types.make(
+        "sensor_msgs/msg/JointState",
+        header=header,
+        name=[f"{joint}_{who}" for joint in angles],
+        position=types.pack(np.array(list(angles.values()))),
+    )
 
 
 def skeleton2d(types: MessageTypes, header: Any, person: Person, width: int, height: int) -> Any:

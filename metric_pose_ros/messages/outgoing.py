@@ -138,7 +138,8 @@ class PeopleMessages:
             yield Outgoing(DETECTIONS, detections.from_people(self._types, header, people, least))
         if settings.publish_humans:
             yield from (
-                Outgoing(*named) for named in self._bodies.about(header, frame.stamp_s, frame.image_bgr, people, wanted)
+                Outgoing(*named)
+                for named in self._bodies.about(header, frame.stamp_s, frame.image_bgr, people, wanted, least)
             )
 
     def _clear(self, settings: Settings) -> Iterator[Outgoing]:

@@ -1,7 +1,8 @@
 """People as TF frames, named as REP-155 names them.
 
 ``body_<id>``: origin between the hips, x forward, y to the person's left, z toward the neck; its parent is the camera.
-``<joint>_<id>``: a child of it per joint, oriented as the body.
+``<joint>_<id>``: a child of it per joint. Those of limbs lie along the bone that begins there, those of the head are
+turned as the face, and those of the trunk as the body, see `metric_pose_ros.limbs`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.geometry.frames import STATIC
+from metric_pose_ros.limbs import orientations
 from metric_pose_ros.messages.identity import name
 from metric_pose_ros.messages.space import quaternion, vector
 from metric_pose_ros.messages.types import MessageTypes
@@ -41,11 +43,14 @@ def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_
         body = f"body_{name(person, place)}"
         transforms.append(_transform(types, header, body, origin, quaternion(types, rotation)))
         child_header = types.make("std_msgs/msg/Header", stamp=header.stamp, frame_id=body)
+        turned = {
+            joint: quaternion(types, turn) for joint, turn in orientations(person, rotation, min_confidence).items()
+        }
         level = quaternion(types)
         joints = (np.asarray(person.joints3d, float) - origin) @ rotation
         seen = np.isfinite(joints).all(axis=1) & (np.asarray(person.confidence) >= min_confidence)
         transforms += [
-            _transform(types, child_header, f"{joint}_{name(person, place)}", joints[index], level)
+            _transform(types, child_header, f"{joint}_{name(person, place)}", joints[index], turned.get(joint, level))
             for index, joint in enumerate(person.skeleton.names)
             if seen[index]
         ]

@@ -85,3 +85,23 @@ def test_joints_that_a_skeleton_lacks_have_no_confidence(more_types: MessageType
     points = humans.skeleton2d(more_types, header, person, WIDTH, HEIGHT).skeleton
     assert [point.c for point in points[14:]] == [0, 0, 0, 0]
     assert points[0].c == pytest.approx(0.9)
+
+
+def test_joint_states_carry_the_angles_under_the_urdfs_names(more_types: MessageTypes, header: Any) -> None:
+    message = humans.joint_states(more_types, header, standing("p3"), "p3")
+    angles = dict(zip(message.name, message.position, strict=True))
+    assert len(angles) == 20
+    assert set(angles) >= {"waist_p3", "p_head_p3", "l_y_shoulder_p3", "r_elbow_p3", "l_r_hip_p3", "r_knee_p3"}
+    # Upper arms 31 degrees below the horizontal, forearms bent upwards, legs straight; who is standing is symmetric.
+    assert angles["l_p_shoulder_p3"] == pytest.approx(np.radians(59), abs=0.05)
+    assert angles["r_p_shoulder_p3"] == pytest.approx(angles["l_p_shoulder_p3"])
+    assert angles["r_elbow_p3"] == pytest.approx(angles["l_elbow_p3"])
+    assert angles["l_elbow_p3"] > 1
+    assert -0.2 < angles["l_knee_p3"] <= 0
+    assert message.header.stamp.sec == 12
+
+
+def test_who_lies_folded_up_has_no_joint_states(more_types: MessageTypes, header: Any) -> None:
+    person = standing()
+    person.joints3d[person.skeleton.indices(("left_hip", "right_hip"))] = [0.0, 0.02, 4.0]
+    assert humans.joint_states(more_types, header, person, "p1") is None

@@ -59,6 +59,21 @@ def test_the_body_stands_between_the_hips_looks_ahead_and_points_up_as_rep_155_s
     np.testing.assert_allclose(np.linalg.det(body[:3, :3]), 1.0)
 
 
+def test_frames_of_limbs_lie_along_the_bones_and_those_of_the_trunk_as_the_body(
+    types: MessageTypes, header: Any
+) -> None:
+    person = turned(standing("p1"), Rotation.from_euler("yxz", [70, 20, -10], degrees=True))
+    frames = by_child(from_people(types, header, [person], 0.3))
+    body = matrix(frames["body_p1"])
+    for start, end in (("left_shoulder", "left_elbow"), ("right_elbow", "right_wrist"), ("left_knee", "left_ankle")):
+        first, second = person.joints3d[person.skeleton.indices((start, end))]
+        along = (body @ matrix(frames[f"{start}_p1"]))[:3, :3] @ [0, 0, -1]
+        np.testing.assert_allclose(along, (second - first) / np.linalg.norm(second - first), atol=1e-9)
+    np.testing.assert_allclose(matrix(frames["spine1_p1"])[:3, :3], np.eye(3))
+    # The face looks where the body looks, a little up or down.
+    assert matrix(frames["head_p1"])[0, 0] > 0.95
+
+
 def test_the_body_turns_with_the_person() -> None:
     first = body_frame(standing())
     turn = Rotation.from_euler("y", 90, degrees=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages.images import to_bgr
@@ -91,7 +91,12 @@ def test_bodies_have_topics_that_come_and_go_with_them(bench: Bench) -> None:
     (message,) = bench.see(2, "tracked")
     assert list(message.ids) == ["p1", "p2"]
     heard: dict[str, Any] = {}
-    kinds = {"roi": hri_msgs.NormalizedRegionOfInterest2D, "skeleton2d": hri_msgs.Skeleton2D, "cropped": Image}
+    kinds = {
+        "roi": hri_msgs.NormalizedRegionOfInterest2D,
+        "skeleton2d": hri_msgs.Skeleton2D,
+        "cropped": Image,
+        "joint_states": JointState,
+    }
     for topic, kind in kinds.items():
         bench.node.create_subscription(
             kind,
@@ -102,10 +107,11 @@ def test_bodies_have_topics_that_come_and_go_with_them(bench: Bench) -> None:
 
     def all_heard() -> bool:
         bench.see(2, "tracked", camera=CAMERA)
-        return len(heard) == 3
+        return len(heard) == 4
 
     wait_until(all_heard, "a body's topics")
     assert len(heard["skeleton2d"].skeleton) == 18
+    assert "l_knee_p2" in heard["joint_states"].name
     region, crop = heard["roi"], to_bgr(heard["cropped"])
     assert crop.shape[:2] == (round((region.ymax - region.ymin) * 480), round((region.xmax - region.xmin) * 640))
 
