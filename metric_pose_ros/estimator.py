@@ -58,6 +58,7 @@ class PoseEstimator:
         model: the model's file; None for a network that was given.
         timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
         description: what runs the network, on what, and why.
+        on_gpu: whether that is a GPU.
 
     Raises:
         FileNotFoundError: if a model does not exist.
@@ -85,6 +86,7 @@ class PoseEstimator:
             self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(most_people))
         self.info = self._network.info
         self.description = self._network.description
+        self.on_gpu = self._network.on_gpu
         if isinstance(detector, str):
             detector = open_detector(detector, threads if detector_threads is None else detector_threads)
         self.detector = detector

@@ -51,11 +51,16 @@ class PoseNetwork:
     Args:
         engine: that runs the model.
         info: what the model says of itself.
+
+    Attributes:
+        on_gpu: whether the engine runs on a GPU.
     """
 
     def __init__(self, engine: Engine, info: PoseModelInfo) -> None:
         self.info = info
         self.description = f"{info.name} {info.version}: {engine.description}"
+        # Training's engines do not say so.
+        self.on_gpu: bool = getattr(engine, "on_gpu", False)
         self._engine = engine
 
     def __call__(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> PoseBatch:

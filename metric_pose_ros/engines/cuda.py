@@ -205,6 +205,15 @@ def open_device() -> Device:
     return Device(0)
 
 
+def memory_in_use() -> str:
+    """How much of the first GPU's memory all programs together use, in words, or why that is not known."""
+    try:
+        device = open_device()
+        return f"{(device.memory_bytes - device.free_bytes()) / 1e9:.2f} of {device.memory_bytes / 1e9:.1f} GB"
+    except CudaError as error:
+        return f"unknown: {error}"
+
+
 def _library() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(_LIBRARY)

@@ -51,6 +51,7 @@ class OnnxRuntimeEngine:
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._inputs = {tensor.name: tuple(tensor.shape) for tensor in self._session.get_inputs()}
         used = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        self.on_gpu = used == "CUDA"
         self.description = (
             f"ONNX Runtime {onnxruntime.__version__} on {used}, {threads} thread{'s'[: threads > 1]} ({reason})"
         )

@@ -122,6 +122,7 @@ class TensorRTEngine:
                 # Said now rather than at the first image: what cannot be known from the inputs' sizes.
                 self._set_shapes(number, {name: sizes.most for name, sizes in profile.inputs.items()})
             self._tensors = {name: self._tensor(name) for name in names}
+        self.on_gpu = True
         self.description = (
             f"{'TensorRT-RTX' if trt.__name__.endswith('rtx') else 'TensorRT'} {trt.__version__} on {device.name} "
             f"({reason})"

@@ -1,11 +1,14 @@
-"""How the node is doing, for /diagnostics: rates, latencies per stage, drops, and what is wrong."""
+"""How the node is doing, for /diagnostics: rates, latencies per stage, drops, and what is wrong.
+
+Latencies go by the names that Autoware's nodes give them: cyclic time, processing time and pipeline latency.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -16,6 +19,8 @@ from metric_pose_ros.complaints import Complaints
 
 _WINDOW = 100
 """Frames over which rates and latencies are taken."""
+LATENCIES = ("cyclic time", "processing time", "pipeline latency")
+"""From one publication to the next, from an image's arrival to publication, and from its stamp to publication."""
 _RECENT_S = 5.0
 """Seconds for which a complaint keeps the status from being OK, and without an image it is a warning."""
 
@@ -26,22 +31,29 @@ class Performance:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._done: deque[float] = deque(maxlen=_WINDOW)
-        self._latencies: deque[float] = deque(maxlen=_WINDOW)
+        self._latencies: dict[str, deque[float]] = {name: deque(maxlen=_WINDOW) for name in LATENCIES}
         self._stages: dict[str, deque[float]] = {}
         self.frames = 0
         self._idle_s = float("-inf")
 
-    def record(self, stages: Mapping[str, float], latency_s: float) -> None:
+    def record(self, stages: Mapping[str, float], processing_s: float, pipeline_s: float) -> None:
         """Notes a frame.
 
         Args:
             stages: seconds per stage, in the order they ran.
-            latency_s: seconds from the arrival of the image until everything was published.
+            processing_s: seconds from the arrival of the image until everything was published.
+            pipeline_s: the same from the image's stamp, by ROS' clock.
         """
         with self._lock:
             self.frames += 1
-            self._done.append(time.monotonic())
-            self._latencies.append(latency_s)
+            now = time.monotonic()
+            taken = {"processing time": processing_s, "pipeline latency": pipeline_s}
+            # A pause, as without images, is no cycle.
+            if self._done and now - self._done[-1] < _RECENT_S:
+                taken["cyclic time"] = now - self._done[-1]
+            self._done.append(now)
+            for name, seconds in taken.items():
+                self._latencies[name].append(seconds)
             for stage, seconds in stages.items():
                 self._stages.setdefault(stage, deque(maxlen=_WINDOW)).append(seconds)
 
@@ -60,9 +72,9 @@ class Performance:
             recent = [when for when in self._done if when > time.monotonic() - _RECENT_S]
             span = recent[-1] - recent[0] if len(recent) > 1 else 0.0
             report = {"frames": str(self.frames), "fps": f"{(len(recent) - 1) / span:.1f}" if span > 0 else "0.0"}
-            if self._latencies:
-                median, late = np.percentile(self._latencies, [50, 95]) * 1e3
-                report |= {"latency median": f"{median:.1f} ms", "latency p95": f"{late:.1f} ms"}
+            for name, seconds in self._latencies.items():
+                if seconds:
+                    report |= _statistics(name, seconds)
             # Means, since the detector works in every so-many-th frame only; so the stages add up, too.
             report |= {stage: f"{np.mean(seconds) * 1e3:.1f} ms" for stage, seconds in self._stages.items()}
         return report
@@ -73,13 +85,20 @@ class Performance:
             return time.monotonic() - self._done[-1] if self._done else float("inf")
 
 
+def _statistics(name: str, seconds: Collection[float]) -> dict[str, str]:
+    numbers = np.array(seconds) * 1e3
+    median, late = np.percentile(numbers, [50, 95])
+    found = {"mean": numbers.mean(), "median": median, "p95": late, "max": numbers.max()}
+    return {f"{name} {kind}": f"{milliseconds:.1f} ms" for kind, milliseconds in found.items()}
+
+
 def report(
     stamp: Time,
     node_name: str,
     model: str,
     state: str,
     performance: Performance,
-    counts: Mapping[str, int],
+    further: Mapping[str, int | str],
     complaints: Complaints,
 ) -> DiagnosticArray:
     """The message for /diagnostics.
@@ -90,7 +109,7 @@ def report(
         model: what runs, on what.
         state: of the lifecycle.
         performance: times of the latest frames.
-        counts: further numbers to report, such as dropped frames.
+        further: what else to report, such as dropped frames.
         complaints: about what is wrong.
     """
     if time.monotonic() - complaints.latest_s < _RECENT_S:
@@ -106,7 +125,7 @@ def report(
         level, message = DiagnosticStatus.WARN, f"no image for {_RECENT_S:.0f} s"
     else:
         level, message = DiagnosticStatus.OK, "running"
-    values = {"state": state, "model": model, **performance.values(), **{name: str(n) for name, n in counts.items()}}
+    values = {"state": state, "model": model, **performance.values(), **{name: str(it) for name, it in further.items()}}
     values["complaints"] = str(complaints.count)
     if complaints.count:
         values["latest complaint"] = complaints.latest

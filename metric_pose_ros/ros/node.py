@@ -17,6 +17,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
 from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.engines.cuda import memory_in_use
 from metric_pose_ros.messages.outgoing import PeopleMessages
 from metric_pose_ros.messages.types import InstalledTypes
 from metric_pose_ros.pipeline import Streams, open_streams
@@ -57,7 +58,7 @@ class MetricPoseNode(LifecycleNode):
         self._enabled = True
         self._worker: Worker | None = None
         self._state = "unconfigured"
-        self._model = ""
+        self._model, self._on_gpu = "", False
         self._received = self._dropped = 0
         self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period, self._report)
@@ -99,6 +100,7 @@ class MetricPoseNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         estimator = getattr(self._streams, "estimator", None)
         self._model = getattr(estimator, "description", type(self._streams).__name__)
+        self._on_gpu = estimator is not None and estimator.on_gpu
         if estimator is not None:
             joints = list(estimator.skeleton.names)
             # Not read_only for rclpy: such a parameter could not be taken away with the model.
@@ -175,7 +177,7 @@ class MetricPoseNode(LifecycleNode):
         self._streams = self._output = None
         self._messages = {}
         self._state = "unconfigured"
-        self._model = ""
+        self._model, self._on_gpu = "", False
 
     def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         if any(change.name == JOINT_NAMES for change in changes) and self.has_parameter(JOINT_NAMES):
@@ -204,10 +206,12 @@ class MetricPoseNode(LifecycleNode):
 
     def _report(self) -> None:
         arrivals = self._worker.arrivals if self._worker is not None else None
-        counts = {
+        further: dict[str, int | str] = {
             "images received": self._received + (arrivals.received if arrivals else 0),
             "images dropped": self._dropped + (arrivals.dropped if arrivals else 0),
         }
+        if self._on_gpu:
+            further["GPU memory of all programs"] = memory_in_use()
         self._diagnostics_to.publish(
             diagnostics.report(
                 self.get_clock().now().to_msg(),
@@ -215,7 +219,7 @@ class MetricPoseNode(LifecycleNode):
                 self._model,
                 self._state if self._enabled else f"{self._state}, disabled",
                 self._performance,
-                counts,
+                further,
                 self._complaints,
             )
         )

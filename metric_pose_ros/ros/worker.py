@@ -113,7 +113,10 @@ class Worker:
         self._output.publish(messages)
         done = time.perf_counter()
         first = min(arrivals[name].arrived_s for name in frames)
-        self._performance.record({**self._pipeline.timings, "publishing": done - estimated}, done - first)
+        taken = min(frame.stamp_s for frame in frames.values())
+        now_s = self._node.get_clock().now().nanoseconds * 1e-9
+        stages = {**self._pipeline.timings, "publishing": done - estimated}
+        self._performance.record(stages, done - first, now_s - taken)
 
     def _frame(self, name: str, arrival: Arrival, settings: Settings) -> Frame | None:
         """The image made ready; None, with a complaint, if that cannot be done."""

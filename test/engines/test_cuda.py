@@ -68,7 +68,7 @@ class Driver:
         self.contexts.append(context.value)
 
     def _cuMemGetInfo_v2(self, free: Any, total: Any) -> None:
-        free._obj.value, total._obj.value = 3_000, 8_000
+        free._obj.value, total._obj.value = 3_000_000_000, 8_000_000_000
 
     def _cuMemAlloc_v2(self, address: Any, size: Any) -> None:
         address._obj.value = self._new(size.value)
@@ -152,7 +152,7 @@ def driver(monkeypatch) -> Driver:
 def test_a_gpu_is_described(driver):
     device = Device()
     assert (device.name, device.capability, device.driver) == ("NVIDIA Test", "8.7", "12.6")
-    assert (device.memory_bytes, device.free_bytes()) == (8_000, 3_000)
+    assert (device.memory_bytes, device.free_bytes()) == (8_000_000_000, 3_000_000_000)
     assert set(driver.contexts) == {77}
 
 
@@ -203,3 +203,12 @@ def test_errors_name_the_call_and_the_reason(driver):
 def test_a_gpu_that_is_not_there_is_named(driver):
     with pytest.raises(CudaError, match="the driver sees 1 GPUs, so there is no number 3"):
         Device(3)
+
+
+def test_memory_in_use_is_told_in_words_whatever_the_driver_says(driver: Driver, monkeypatch) -> None:
+    monkeypatch.setattr(cuda, "open_device", Device)
+    assert cuda.memory_in_use() == "5.00 of 8.0 GB"
+    device = Device()
+    monkeypatch.setattr(cuda, "open_device", lambda: device)
+    driver.fails.add("cuMemGetInfo_v2")
+    assert cuda.memory_in_use().startswith("unknown: cuMemGetInfo_v2 failed with 2")
