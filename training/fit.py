@@ -88,7 +88,8 @@ def _report(run: Run, source: Source, curve: LearningCurve, last: bool) -> Score
     """Notes what is due at this step; gives the scores if they are."""
     settings, scores = run.settings, None
     if run.step % SCALARS_EVERY == 0:
-        rates = {f"rate/{n}": group["lr"] for n, group in enumerate(run.optimizer.param_groups)}
+        groups = run.optimizer.param_groups
+        rates = {"rate/head": groups[0]["lr"], "rate/backbone_last": groups[-1]["lr"]}
         curve.scalars(run.step, {**{f"loss/{name}": value for name, value in run.smooth.items()}, **rates})
     if run.step % settings.validate_every == 0 or last:
         scores = validate(run, source)
@@ -133,12 +134,16 @@ def main(arguments: argparse.Namespace) -> int:
             config["fit"][name] = value
     fabric = build_fabric(FitSettings.from_configuration(config["fit"]))
     fabric.launch()
+    # Crops and batches are always as large: which of cuDNN's ways is quickest is worth finding out.
+    torch.backends.cudnn.benchmark = fabric.device.type == "cuda"
     with Stop(fabric, arguments.time_limit_minutes) as stop:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        run, problems = Run(config, arguments.out, fabric), Problems()
+        start = arguments.start_from or config["fit"].get("start_from")
+        untrained = start is None and not (arguments.out / CHECKPOINT).is_file()
+        run, problems = Run(config, arguments.out, fabric, with_weights=untrained), Problems()
         if run.resume():
             logger.info("going on from step %d", run.step)
-        elif start := arguments.start_from or run.settings.start_from:
+        elif start:
             run.start_from(Path(start))
             logger.info("starting from the weights of %s", start)
         if "cache" in config["data"] and fabric.is_global_zero:

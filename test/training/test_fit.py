@@ -166,16 +166,24 @@ def test_a_second_stage_begins_with_the_first_ones_weights_and_trains_the_layers
 ):
     frozen = ["stem*", "stages.0.*", "*.depthwise.*"]
     config = configuration(
-        figures, start_from=str(whole / "last.ckpt"), frozen=frozen, precision="bf16-mixed", steps=2, average=0.0
-    )
+        figures, start_from=str(whole / "last.ckpt"), frozen=frozen, precision="bf16-mixed", steps=2, average=0.0,
+        optimizer={"name": "adamw", "rate": 1e-3, "backbone_relative_rate": 2e-3},
+    )  # fmt: skip
+    # A machine that only goes on from a checkpoint needs no file of the backbone's weights.
+    config["model"]["backbone"]["weights"] = str(tmp_path / "nowhere")
     assert run_fit(config, tmp_path / "tuned") == 0
     first, tuned = load_model(whole / "last.ckpt")[0], load_model(tmp_path / "tuned" / "last.ckpt")[0]
     pairs = zip(first.backbone.named_parameters(), tuned.backbone.parameters(), strict=True)
     moved = {name: (after - before).abs().max().item() for (name, before), after in pairs}
     assert all(moved[name] == 0 for name in moved if name.startswith(("stem", "stages.0.")) or ".depthwise." in name)
     # Adam's first steps are as long as the learning rate, so this far from the start only if it was the start.
-    assert 0 < moved["stages.2.4.project.weight"] <= 2.1 * 1e-3
-    assert 0 < moved["reductions.0.project.bias"] <= 2.1 * 1e-3
+    size = first.backbone.get_parameter("stages.2.4.project.weight").square().mean().sqrt().item()
+    assert 0 < moved["stages.2.4.project.weight"] <= 2.1 * 2e-3 * size
+    assert moved["reductions.0.project.bias"] > 0
+    assert run_fit(config, tmp_path / "pieces", time_limit_minutes=0) == 0
+    assert run_fit(config, tmp_path / "pieces") == 0
+    pieces = load_model(tmp_path / "pieces" / "last.ckpt")[0].state_dict()
+    assert all(torch.equal(value, pieces[name]) for name, value in tuned.state_dict().items())
 
 
 def test_settings_that_do_not_exist_are_named(figures, tmp_path):

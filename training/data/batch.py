@@ -33,6 +33,10 @@ class Target:
         """The same on another device."""
         return Target(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
+    def rows(self, which: slice) -> Target:
+        """Some of the examples."""
+        return Target(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -52,3 +56,13 @@ class Batch:
         """The same on another device."""
         features = None if self.features is None else {name: maps.to(device) for name, maps in self.features.items()}
         return Batch(None if self.crops is None else self.crops.to(device), features, self.target.to(device))
+
+    def rows(self, which: slice) -> Batch:
+        """Some of the examples."""
+        features = None if self.features is None else {name: maps[which] for name, maps in self.features.items()}
+        return Batch(None if self.crops is None else self.crops[which], features, self.target.rows(which))
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors in it."""
+        pictures = [] if self.crops is None else [self.crops]
+        return [*pictures, *(self.features or {}).values(), *vars(self.target).values()]

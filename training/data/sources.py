@@ -1,9 +1,8 @@
-"""Where a run's batches come from: pictures in shards, or what a frozen backbone made of them."""
+"""Where a run's batches come from: pictures in shards, what a frozen backbone made of them, or a renderer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from training.data.ahead import make_ahead
 from training.data.augmentation import NOTHING, Augmentation
 from training.data.batch import Batch
 from training.data.batches import ExampleMaker, items_of_steps, load_batches
@@ -37,7 +37,7 @@ class Source(Protocol):
 
 
 def open_source(data: dict[str, Any], model: PoseModel, seed: int, device: torch.device, problems: Problems) -> Source:
-    """The source that a configuration's ``data`` section names: a cache if there is one, else shards.
+    """The source that a configuration's ``data`` section names: a cache if there is one, else a bank or shards.
 
     Args:
         data: the section.
@@ -54,11 +54,61 @@ def open_source(data: dict[str, Any], model: PoseModel, seed: int, device: torch
     if unknown or not data.get("train"):
         raise ValueError(
             f"the data section has {', '.join(unknown) or 'no train'}; it consists of train: "
-            "[{shards, split, weight}], validation: {shards, split}, augmentation, workers, cache, copies"
+            "[{shards, split, weight} or {bank, at_once}], validation: {shards, split} or {bank, at_once}, "
+            "augmentation, workers, cache, copies"
         )
+    if any("bank" in part for part in data["train"]):
+        return _open_rendered(data, model, seed, device, problems)
     if "cache" in data:
         return CacheSource(data, model, seed, device)
     return ShardSource(data, model, seed, device, problems)
+
+
+def _open_rendered(
+    data: dict[str, Any], model: PoseModel, seed: int, device: torch.device, problems: Problems
+) -> Source:
+    """People rendered from a bank; Numba and what else renders is imported only for them."""
+    from training.synthesis.source import HeldOut, RenderedPeople, RenderedSource
+
+    idle = sorted(set(data) & {"augmentation", "cache", "copies"})
+    if len(data["train"]) != 1 or idle or "validation" not in data:
+        raise ValueError(
+            f"data.train has {len(data['train'])} parts, one of them a bank, {', '.join(idle) or 'nothing'} beside it "
+            f"and {'a' if 'validation' in data else 'no'} validation split; a bank stands alone, needs data.validation "
+            "and takes no augmentation, as no two renders are alike"
+        )
+    part = data["validation"]
+    held_out: HeldOut
+    if "bank" in part:
+        held_out = RenderedPeople(part, model, device)
+    else:
+        held_out = HeldOutShards(part, ExampleMaker([], model.space, model.crop_side, NOTHING, seed), device, problems)
+    return RenderedSource(data["train"][0], held_out, model, seed, device)
+
+
+class HeldOutShards:
+    """Examples of a split as they are.
+
+    Args:
+        part: ``data: validation:``.
+        maker: whose joints and crops are wanted.
+        device: where batches go.
+        problems: collects what cannot be read.
+        workers: processes.
+    """
+
+    def __init__(
+        self, part: dict[str, Any], maker: ExampleMaker, device: torch.device, problems: Problems, workers: int = 0
+    ) -> None:
+        self.store = _open_store(part, "validation", problems)
+        self.maker = replace(maker, stores=[self.store], augmentation=NOTHING)
+        self.device, self.problems, self.workers = device, problems, workers
+
+    def validation(self, limit: int, batch: int) -> Iterator[Batch]:
+        """See `Source`."""
+        rows = _evenly(len(self.store), limit)
+        chunks = ([(0, 0, row) for row in rows[start : start + batch]] for start in range(0, len(rows), batch))
+        return load_batches(self.maker, chunks, self.workers, self.device, self.problems)
 
 
 class ShardSource:
@@ -74,8 +124,8 @@ class ShardSource:
         self.mixture = Mixture([len(store) for store in stores], weights, seed)
         augmentation = Augmentation.from_configuration(data.get("augmentation"))
         self.maker = ExampleMaker(stores, model.space, model.crop_side, augmentation, seed)
-        held_out = _open_store(data.get("validation", {**sets[0], "split": "validation"}), "validation", problems)
-        self.validation_maker = replace(self.maker, stores=[held_out], augmentation=NOTHING)
+        part = data.get("validation", {**sets[0], "split": "validation"})
+        self.held_out = HeldOutShards(part, self.maker, device, problems, self.workers)
 
     def training(self, steps: range, batch: int, rank: int, world: int) -> Iterator[Batch]:
         """See `Source`."""
@@ -84,15 +134,13 @@ class ShardSource:
 
     def validation(self, limit: int, batch: int) -> Iterator[Batch]:
         """See `Source`."""
-        rows = _evenly(len(self.validation_maker.stores[0]), limit)
-        chunks = ([(0, 0, row) for row in rows[start : start + batch]] for start in range(0, len(rows), batch))
-        return load_batches(self.validation_maker, chunks, self.workers, self.device, self.problems)
+        return self.held_out.validation(limit, batch)
 
     def __str__(self) -> str:
         sets = ", ".join(
             f"{len(store)} of {store.paths[0].parent}" for store in self.maker.stores if isinstance(store, ShardStore)
         )
-        return f"{sets} to train on, {len(self.validation_maker.stores[0])} to validate"
+        return f"{sets} to train on, {len(self.held_out.store)} to validate"
 
 
 class CacheSource:
@@ -127,15 +175,7 @@ class CacheSource:
             features = {tap: each.contiguous(memory_format=torch.channels_last) for tap, each in maps.items()}
             return Batch(None, features, cache.target(rows))
 
-        with ThreadPoolExecutor(1) as pool:
-            pending = None
-            for rows in chunks:
-                coming = pool.submit(load, rows)
-                if pending is not None:
-                    yield pending.result().to(self.device)
-                pending = coming
-            if pending is not None:
-                yield pending.result().to(self.device)
+        return make_ahead(load, chunks, self.device)
 
     def __str__(self) -> str:
         return f"{len(self.caches[0])} cached rows to train on, {len(self.caches[1])} to validate"

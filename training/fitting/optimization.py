@@ -27,9 +27,9 @@ def build_optimizer(model: PoseModel, settings: dict[str, Any]) -> Optimizer:
         model: whose frozen parameters need no gradient.
         settings: ``name`` (adamw, adam, sgd, rmsprop), ``rate``, ``backbone_rate`` if the backbone has another one, or
             ``backbone_relative_rate``, and options of torch's class, such as ``weight_decay``, ``betas``, ``eps`` and
-            ``momentum``. A relative rate is multiplied by the root mean square of each tensor as it is now, as in
-            Adafactor (Shazeer and Stern 2018), and nothing decays then: where batch normalisation was folded away, one
-            layer's weights are ten thousand times as large as another's, and Adam's steps do not know.
+            ``momentum``. A relative rate is multiplied by each tensor's size, see `measure_sizes`, and nothing decays
+            then: where batch normalisation was folded away, one layer's weights are ten thousand times as large as
+            another's, and Adam's steps do not know.
 
     Raises:
         ValueError: for an optimizer or an option that does not exist.
@@ -44,24 +44,30 @@ def build_optimizer(model: PoseModel, settings: dict[str, Any]) -> Optimizer:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [_group([p for p in trained if id(p) not in of_backbone], rate)]
     backbone = [p for p in trained if id(p) in of_backbone]
-    groups += [_group(backbone, backbone_rate)] if relative is None else _relative_groups(backbone, float(relative))
+    if relative is None:
+        groups.append(_group(backbone, backbone_rate))
+    else:
+        groups += [{**_group([p], 0.0), "relative_rate": float(relative), "weight_decay": 0.0} for p in backbone]
     try:
-        return OPTIMIZERS[name]([group for group in groups if group["params"]], **options)
+        optimizer = OPTIMIZERS[name]([group for group in groups if group["params"]], **options)
     except TypeError as error:
         raise ValueError(f"fit.optimizer: {name} does not take {options}: {error}") from error
+    measure_sizes(optimizer)
+    return optimizer
+
+
+def measure_sizes(optimizer: Optimizer) -> None:
+    """Sets learning rates that are relative to the root mean square of a tensor, as in Adafactor (Shazeer and Stern
+    2018): to that of the weights as they are now."""
+    for group in optimizer.param_groups:
+        if "relative_rate" in group:
+            (parameter,) = group["params"]
+            size = float(parameter.detach().square().mean().sqrt())
+            group["rate"] = group["relative_rate"] * max(size, SMALLEST_SIZE)
 
 
 def _group(parameters: list[nn.Parameter], rate: float) -> dict[str, Any]:
     return {"params": parameters, "lr": float(rate), "rate": float(rate)}
-
-
-def _relative_groups(parameters: list[nn.Parameter], rate: float) -> list[dict[str, Any]]:
-    """Groups of parameters whose root mean square is about the same power of two: few, as each costs time."""
-    by_size: dict[int, list[nn.Parameter]] = {}
-    for parameter in parameters:
-        size = max(float(parameter.detach().square().mean().sqrt()), SMALLEST_SIZE)
-        by_size.setdefault(round(math.log2(size)), []).append(parameter)
-    return [{**_group(by_size[power], rate * 2.0**power), "weight_decay": 0.0} for power in sorted(by_size)]
 
 
 def freeze(backbone: nn.Module, patterns: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from training.fitting.optimization import (
     build_optimizer,
     freeze,
     learning_rate_factor,
+    measure_sizes,
     prepare_batch_norm,
     set_learning_rate,
     training_mode,
@@ -62,6 +63,7 @@ class Run:
         config: see training/configs.
         out: folder of the checkpoint and the learning curve.
         fabric: launched.
+        with_weights: whether to read files of weights that the configuration names; a checkpoint brings its own.
 
     Attributes:
         step: how many steps are done.
@@ -69,14 +71,14 @@ class Run:
         smooth: running means of the losses.
     """
 
-    def __init__(self, config: dict[str, Any], out: Path, fabric: Fabric) -> None:
+    def __init__(self, config: dict[str, Any], out: Path, fabric: Fabric, with_weights: bool = True) -> None:
         self.config, self.out, self.fabric = config, out, fabric
         self.settings = settings = FitSettings.from_configuration(config["fit"])
         if settings.batch % fabric.world_size:
             raise ValueError(f"a batch of {settings.batch} cannot be shared by {fabric.world_size} processes evenly")
         self.freeze_backbone = settings.freeze_backbone or "cache" in config["data"]
         torch.manual_seed(settings.seed)
-        model = build_model(config["model"])
+        model = build_model(config["model"], with_weights)
         if self.freeze_backbone:
             model.backbone.requires_grad_(False)
         freeze(model.backbone, settings.frozen)
@@ -182,3 +184,4 @@ class Run:
         weights = model.state_dict()
         self.model.load_state_dict(weights)
         self.average.load({name: weights[name].to(self.fabric.device) for name in self.average.state()})
+        measure_sizes(self.optimizer)
