@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from metric_pose_ros.commands import bag, doctor, engine, predict
+from metric_pose_ros.commands import bag, doctor, engine, predict, view
 
-_COMMANDS = (predict, bag, engine, doctor)
+_COMMANDS = (predict, bag, view, engine, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

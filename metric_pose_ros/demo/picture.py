@@ -15,9 +15,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from metric_pose_ros.demo.recording import points_of
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.messages.markers import LINE_LIST, SPHERE_LIST
+from metric_pose_ros.messages.markers import LINE_LIST, SPHERE_LIST, points_of
 
 Floats = npt.NDArray[np.floating]
 

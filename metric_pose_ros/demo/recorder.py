@@ -23,10 +23,11 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from metric_pose_ros.demo.processes import CAMERA_INFO, IMAGE
-from metric_pose_ros.demo.recording import Bag, Scene, Video
+from metric_pose_ros.demo.recording import Bag, Video
 from metric_pose_ros.demo.summary import Run
 from metric_pose_ros.messages import camera_info, images, keypoints
 from metric_pose_ros.messages.compressed_images import to_jpeg
+from metric_pose_ros.scene import Scene
 from metric_pose_ros.skeleton import Skeleton
 
 # Reliable and deep: a recorder wants everything, and it may fall behind for a moment.
@@ -59,7 +60,7 @@ class Recorder:
         self._bag, self._video, self._scene = (
             Bag(out / "demo.mcap"),
             Video(out / "overlay.mp4", rate),
-            Scene(out / "skeletons.rrd"),
+            Scene.saved(out / "skeletons.rrd"),
         )
         self._came: dict[float, int] = {}
         self._first_ns = 0

@@ -1,8 +1,7 @@
-"""What is kept of a run: the bag, the overlay video, and the scene for Rerun."""
+"""What is kept of a run: the bag and the overlay video."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
-
-from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.messages.markers import LINE_LIST
-
-os.environ.setdefault("RERUN_ANALYTICS", "0")  # before rerun is imported: nothing is sent anywhere
-
-import rerun as rr
 
 
 class Bag:
@@ -88,58 +80,3 @@ class Video:
         if self._stream is not None:
             self._container.mux(self._stream.encode(None))
         self._container.close()
-
-
-class Scene:
-    """The run in 3D for Rerun: camera, image, skeletons and joints over time.
-
-    Args:
-        path: ending in ``.rrd``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._stream = rr.RecordingStream("metric_pose_ros")
-        self._stream.save(path)
-        self._stream.log("camera", rr.ViewCoordinates.RDF, static=True)
-        self._people: set[str] = set()
-
-    def camera(self, camera: Camera) -> None:
-        """Says what the camera sees."""
-        pinhole = rr.Pinhole(
-            image_from_camera=camera.K, resolution=[camera.width, camera.height], image_plane_distance=0.5
-        )
-        self._stream.log("camera/image", pinhole, static=True)
-
-    def image(self, seconds: float, jpeg: bytes) -> None:
-        """Shows an image from `seconds` on."""
-        self._stream.set_time("camera", duration=seconds)
-        self._stream.log("camera/image", rr.EncodedImage(contents=jpeg, media_type="image/jpeg"))
-
-    def markers(self, seconds: float, message: Any) -> None:
-        """Shows a MarkerArray from `seconds` on, deletions included."""
-        self._stream.set_time("camera", duration=seconds)
-        for marker in message.markers:
-            place = f"camera/{marker.ns}/p{marker.id}"
-            if marker.action:
-                self._stream.log(place, rr.Clear(recursive=False))
-                continue
-            colour = [marker.color.r, marker.color.g, marker.color.b]
-            points = points_of(marker)
-            if marker.type == LINE_LIST:
-                lines = rr.LineStrips3D(points.reshape(-1, 2, 3), colors=colour, radii=marker.scale.x / 2)
-                self._stream.log(place, lines)
-            elif len(points):
-                self._stream.log(place, rr.Points3D(points, colors=colour, radii=marker.scale.x / 2))
-            else:
-                at = marker.pose.position
-                self._stream.log(place, rr.Points3D([[at.x, at.y, at.z]], labels=[marker.text], radii=0.005))
-
-    def close(self) -> None:
-        """Finishes the file."""
-        self._stream.flush()
-        self._stream.disconnect()
-
-
-def points_of(marker: Any) -> npt.NDArray[np.floating]:
-    """(N, 3) metres: the points of a marker."""
-    return np.array([(point.x, point.y, point.z) for point in marker.points], float).reshape(-1, 3)

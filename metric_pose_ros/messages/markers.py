@@ -183,6 +183,11 @@ class PersonMarkers:
         return self._types.make("std_msgs/msg/ColorRGBA", r=red, g=green, b=blue, a=opacity)
 
 
+def points_of(marker: Any) -> npt.NDArray[np.floating]:
+    """(N, 3) metres: the points of a marker."""
+    return np.array([(each.x, each.y, each.z) for each in marker.points], float).reshape(-1, 3)
+
+
 def _with_z_along(direction: npt.NDArray) -> npt.NDArray:
     """(3, 3) rotation whose z axis is a (3,) unit vector."""
     across = np.eye(3)[np.abs(direction).argmin()]

@@ -13,8 +13,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from metric_pose_ros import Camera
 from metric_pose_ros.demo import picture
-from metric_pose_ros.demo.recording import Bag, Scene, Video
-from metric_pose_ros.messages.compressed_images import to_jpeg
+from metric_pose_ros.demo.recording import Bag, Video
 from metric_pose_ros.messages.markers import Look, PersonMarkers
 from metric_pose_ros.messages.types import RosbagsTypes
 from test.standing import standing
@@ -57,19 +56,6 @@ def test_a_video_holds_every_frame_in_a_codec_that_plays_anywhere(tmp_path: Path
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         levels = [frame.to_ndarray(format="bgr24").mean() for frame in container.decode(stream)]
     np.testing.assert_allclose(levels, range(0, 250, 10), atol=5)
-
-
-def test_a_scene_is_written_whole(tmp_path: Path) -> None:
-    scene = Scene(tmp_path / "skeletons.rrd")
-    scene.camera(CAMERA)
-    image = to_jpeg(np.full((480, 640, 3), 90, np.uint8))
-    for step, message in walk(5).items():
-        scene.image(step, image)
-        scene.markers(step, message)
-    scene.close()
-    content = (tmp_path / "skeletons.rrd").read_bytes()
-    assert content[:3] == b"RRF"
-    assert content.count(b"bones/p1") >= 5
 
 
 def test_the_picture_shows_the_walk_in_the_persons_colour(tmp_path: Path) -> None:
