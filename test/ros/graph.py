@@ -100,6 +100,11 @@ class Running:
         self._reader.join(PATIENCE_S)
         return code
 
+    def kill(self) -> None:
+        """Ends the process without asking it."""
+        self._process.kill()
+        self.wait()
+
     def stop(self) -> int:
         """Ends the process as Ctrl+C does; its exit code."""
         if self.alive:

@@ -76,3 +76,14 @@ def test_an_active_node_ends_quietly_on_ctrl_c(bench: Bench) -> None:
         assert running.stop() == 0
         assert "Traceback" not in running.log
     wait_until(lambda: bench.node.count_publishers("/metric_pose/keypoints") == 0, "the node to be gone")
+
+
+def test_a_node_that_was_killed_and_started_again_goes_on(bench: Bench) -> None:
+    with Running.people_in_the_image() as first:
+        bench.wait_for_node()
+        first.kill()
+    with Running.people_in_the_image():
+        bench.wait_for_node()
+        bench.listen("markers")
+        (array,) = bench.see(2, "markers")
+        assert {marker.id for marker in array.markers} == {1, 2}
