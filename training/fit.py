@@ -136,7 +136,12 @@ def main(arguments: argparse.Namespace) -> int:
     fabric.launch()
     # Crops and batches are always as large: which of cuDNN's ways is quickest is worth finding out.
     torch.backends.cudnn.benchmark = fabric.device.type == "cuda"
-    with Stop(fabric, arguments.time_limit_minutes) as stop:
+    stop = Stop(fabric, arguments.time_limit_minutes)
+    if "cache" in config["data"] and fabric.is_global_zero:
+        # What is cached already is enough where the shards are elsewhere. A signal ends this at once: nothing is lost.
+        fill_cache(config, ("train", "validation"), torch.get_num_threads(), as_far_as_there=True)
+    fabric.barrier()
+    with stop:
         arguments.out.mkdir(parents=True, exist_ok=True)
         start = arguments.start_from or config["fit"].get("start_from")
         untrained = start is None and not (arguments.out / CHECKPOINT).is_file()
@@ -146,10 +151,6 @@ def main(arguments: argparse.Namespace) -> int:
         elif start:
             run.start_from(Path(start))
             logger.info("starting from the weights of %s", start)
-        if "cache" in config["data"] and fabric.is_global_zero:
-            # What is cached already is enough where the shards are elsewhere.
-            fill_cache(config, ("train", "validation"), torch.get_num_threads(), as_far_as_there=True)
-        fabric.barrier()
         source = open_source(config["data"], run.model, run.settings.seed, fabric.device, problems)
         if fabric.is_global_zero:
             logger.info("%s; %d processes, %s", source, fabric.world_size, fabric.device)
