@@ -45,6 +45,8 @@ def components(context: LaunchContext) -> list[Node]:
 def _people(value: Callable[[str], str], on: Callable[[str], bool], cameras: list[str]) -> Node:
     parameters: list[Any] = [value("params_file"), {"use_sim_time": on("use_sim_time")}]
     parameters += [{name: value(name)} for name in OVERRIDES if value(name)]
+    if on("people"):
+        parameters.append({"publish_people": True})
     if on("build_only"):
         parameters.append({"build_only": True})
     topics = [(name, value(name)) for name in ("image", "camera_info")]
@@ -102,6 +104,7 @@ def generate_launch_description() -> LaunchDescription:
         "namespace": ("", "Namespace of the node."),
         "params_file": (str(config / "metric_pose.yaml"), "Parameters of the node."),
         "model": ("", "Pose model: heavy, fast or a path; empty takes the one in params_file."),
+        "people": ("false", "Publish /people for nav2's social layers; needs people_msgs."),
         "fixed_frame": ("", "Frame of /people, such as odom; empty takes the one in params_file."),
         "tracking_frame": ("", "Frame that stands still, such as odom; empty takes the one in params_file."),
         "image_transport": ("", "How images come: raw or compressed; empty takes the one in params_file."),

@@ -89,14 +89,19 @@ def test_every_argument_is_described_and_used(launch_file: Any) -> None:
 
 
 def test_the_node_gets_its_topics_and_parameters_and_nothing_else_is_started(launch_file: Any) -> None:
-    nodes = started(launch_file, image="/camera/image_raw", model="fast", tracking_frame="odom")
+    nodes = started(launch_file, image="/camera/image_raw", model="fast", tracking_frame="odom", people="true")
     assert set(nodes) == {"metric_pose_node"}
     node = nodes["metric_pose_node"]
     assert node["package"] == "metric_pose_ros"
     assert node["remappings"] == [("image", "/camera/image_raw"), ("camera_info", "camera_info")]
     # What is not given stays as the parameters file has it.
     assert node["parameters"][0].endswith("metric_pose.yaml")
-    assert node["parameters"][1:] == [{"use_sim_time": False}, {"model": "fast"}, {"tracking_frame": "odom"}]
+    assert node["parameters"][1:] == [
+        {"use_sim_time": False},
+        {"model": "fast"},
+        {"tracking_frame": "odom"},
+        {"publish_people": True},
+    ]
     assert not node["respawn"]
 
 
