@@ -16,7 +16,7 @@ from training.networks.pose_model import PoseModel
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD, "rmsprop": RMSprop}
 
-SMALLEST_SIZE = 1e-3
+SMALLEST_SIZE = 1e-4
 """A tensor counts as at least this large where learning rates are relative, so that zeros learn too."""
 
 
@@ -57,12 +57,13 @@ def build_optimizer(model: PoseModel, settings: dict[str, Any]) -> Optimizer:
 
 
 def measure_sizes(optimizer: Optimizer) -> None:
-    """Sets learning rates that are relative to the root mean square of a tensor, as in Adafactor (Shazeer and Stern
-    2018): to that of the weights as they are now."""
+    """Sets learning rates that are relative to the size of a tensor, as in Adafactor (Shazeer and Stern 2018): to the
+    median magnitude of its numbers as they are now. Where normalisation was folded away, a few channels are hundreds
+    of times as large as all others and would make a root mean square."""
     for group in optimizer.param_groups:
         if "relative_rate" in group:
             (parameter,) = group["params"]
-            size = float(parameter.detach().square().mean().sqrt())
+            size = float(parameter.detach().abs().median())
             group["rate"] = group["relative_rate"] * max(size, SMALLEST_SIZE)
 
 
