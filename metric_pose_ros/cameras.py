@@ -65,6 +65,16 @@ class CamerasEstimator:
         for stream in self._streams.values():
             stream.detection_interval = frames
 
+    @property
+    def smoothing(self) -> tuple[float, float]:
+        """Of all trackers, see `Tracker.smoothing`."""
+        return next(iter(self._streams.values())).tracker.smoothing
+
+    @smoothing.setter
+    def smoothing(self, values: tuple[float, float]) -> None:
+        for stream in self._streams.values():
+            stream.tracker.smoothing = values
+
     def __call__(self, shots: Mapping[str, Shot]) -> dict[str, list[Person]]:
         """Takes the next frame of some of the cameras, at most one of each.
 

@@ -76,11 +76,15 @@ class OneEuroFilter:
         min_cutoff: Hz, how much is let through at rest; lower is smoother.
         beta: Hz per unit of speed, how much more is let through in motion; higher lags less.
         speed_cutoff: Hz, for the estimate of the speed.
+
+    Attributes:
+        min_cutoff, beta: as above; may be changed at any time.
+        speed: (..., D) per second, as estimated; None before the first value.
     """
 
     def __init__(self, min_cutoff: float, beta: float, speed_cutoff: float = 1.0) -> None:
-        self._min_cutoff = min_cutoff
-        self._beta = beta
+        self.min_cutoff = min_cutoff
+        self.beta = beta
         self._speed_cutoff = speed_cutoff
         self._seen: Floats | None = None
         self._value: Floats | None = None
@@ -96,7 +100,7 @@ class OneEuroFilter:
             return value
         self.speed = self.speed + _share(self._speed_cutoff, seconds) * ((value - self._seen) / seconds - self.speed)
         self._seen = value
-        cutoff = self._min_cutoff + self._beta * np.linalg.norm(self.speed, axis=-1, keepdims=True)
+        cutoff = self.min_cutoff + self.beta * np.linalg.norm(self.speed, axis=-1, keepdims=True)
         self._value = self._value + _share(cutoff, seconds) * (value - self._value)
         return self._value
 

@@ -23,6 +23,7 @@ class Streams(Protocol):
 
     timings: dict[str, float]
     detection_interval: int
+    smoothing: tuple[float, float]
     outside: dict[str, OutsideDetections]
 
     def __call__(self, shots: Mapping[str, Shot]) -> dict[str, list[Person]]: ...
@@ -114,6 +115,7 @@ class Pipeline:
             wanted: whether anybody wants to have a topic, see `PeopleMessages.about`.
         """
         self._streams.detection_interval = settings.detection_interval
+        self._streams.smoothing = settings.smoothing_cutoff, settings.smoothing_beta
         people = self._streams({name: self._shot(frame, settings) for name, frame in frames.items()})
         self.timings = {"conversion": self._converting_s, **self._streams.timings}
         self._converting_s = 0.0

@@ -54,6 +54,20 @@ class Settings:
     min_confidence: float = _parameter(
         0.1, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
     )
+    smoothing_cutoff: float = _parameter(
+        1.5, "Hz of poses' motion that smoothing lets through at rest; lower is smoother.", 0.1, 100.0, live=True
+    )
+    smoothing_beta: float = _parameter(
+        2.0, "Hz more of it per m/s; higher lags less behind fast motion.", 0.0, 100.0, live=True
+    )
+    max_rate: float = _parameter(
+        0.0,
+        "Images per second that are looked at, at most; 0 takes as many as can be.",
+        0.0,
+        1000.0,
+        live=True,
+        node_only=True,
+    )
     marker_lifetime: float = _parameter(
         1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
     )

@@ -216,6 +216,17 @@ class Tracker:
         self._note_who_is_hidden(stamp_s, pose)
         return reported
 
+    @property
+    def smoothing(self) -> tuple[float, float]:
+        """``steady_hz`` and ``lively``; a change counts from the next frame on, for whoever is followed already too."""
+        return self._filter
+
+    @smoothing.setter
+    def smoothing(self, values: tuple[float, float]) -> None:
+        self._filter = values
+        for track in self.tracks:
+            track.shape.min_cutoff, track.shape.beta = values
+
     def forget(self, track: Track) -> None:
         """Drops a track, for example when the detector keeps finding nobody there."""
         self.tracks = [other for other in self.tracks if other is not track]

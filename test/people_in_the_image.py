@@ -23,6 +23,7 @@ class PeopleInTheImage:
     def __init__(self, settings: Settings) -> None:
         self.timings = {"network": 0.0}
         self.detection_interval = settings.detection_interval
+        self.smoothing = (0.0, 0.0)
         cameras = camera_names(settings)
         self.outside = {name: OutsideDetections() for name in cameras} if settings.detections_topic else {}
         self._seconds = float(os.environ.get("SECONDS_PER_FRAME", "0"))

@@ -225,6 +225,27 @@ def test_somebody_who_vanishes_in_the_open_is_forgotten_sooner():
     assert [person.id for person in tracker.update([somebody(0, 3.0), somebody(2.0, 5.0)], 2.5)] == ["p1", "p3"]
 
 
+def test_smoothing_can_change_while_somebody_is_followed():
+    random, tracker = np.random.default_rng(1), Tracker()
+
+    def trembling(frames: range) -> float:
+        """Mean second difference of a hand against the pelvis, metres per frame^2."""
+        seen = []
+        for frame in frames:
+            still = somebody(0)
+            noisy = replace(still, joints3d=still.joints3d + random.normal(0, 0.02, still.joints3d.shape))
+            (person,) = tracker.update([noisy], frame * FRAME_S)
+            seen.append(person.joints3d[20] - person.joints3d[0])
+        return float(np.linalg.norm(np.diff(seen, 2, axis=0), axis=1).mean())
+
+    rough = trembling(range(60))
+    tracker.smoothing = (0.1, 0.0)
+    smooth = trembling(range(60, 120))
+    tracker.smoothing = (100.0, 0.0)
+    assert smooth < rough / 2
+    assert trembling(range(120, 180)) > 3 * rough
+
+
 def test_2d_joints_stay_as_seen():
     tracker = Tracker()
     tracker.update([somebody(0)], 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,9 +32,14 @@ class Latest(Generic[T]):
             self._items[name] = item
             self._changed.notify()
 
-    def take(self) -> dict[str, T] | None:
-        """Waits for an item and removes all that are there, by name. None once closed."""
+    def take(self, not_before_s: float = 0.0) -> dict[str, T] | None:
+        """Waits for an item and removes all that are there, by name. None once closed.
+
+        Args:
+            not_before_s: time of `time.monotonic` until which newer items may still replace those that came.
+        """
         with self._changed:
+            self._changed.wait_for(lambda: self._closed, max(not_before_s - time.monotonic(), 0.0))
             self._changed.wait_for(lambda: self._closed or bool(self._items))
             items, self._items = self._items, {}
             return None if self._closed else items

@@ -88,7 +88,10 @@ class Worker:
             detections.close()
 
     def _work(self) -> None:
-        while (arrivals := self.arrivals.take()) is not None:
+        due_s = 0.0
+        while (arrivals := self.arrivals.take(due_s)) is not None:
+            rate = self._settings().max_rate
+            due_s = time.monotonic() + (1 / rate if rate else 0.0)
             try:
                 if self._settings().publish_when_unheard or self._output.listened():
                     self._process(arrivals)

@@ -34,6 +34,37 @@ def test_closing_wakes_who_waits_with_nothing() -> None:
     assert latest.take() is None
 
 
+def test_who_wants_a_lower_rate_gets_the_newest_then_and_closing_wakes_him_too() -> None:
+    latest: Latest[int] = Latest()
+    latest.put("front", 1)
+    threading.Timer(0.05, lambda: latest.put("front", 2)).start()
+    due = time.monotonic() + 0.3
+    assert latest.take(due) == {"front": 2}
+    assert time.monotonic() >= due
+    taken: list[dict[str, int] | None] = []
+    waiting = threading.Thread(target=lambda: taken.append(latest.take(time.monotonic() + 3600)))
+    waiting.start()
+    latest.close()
+    waiting.join(10)
+    assert taken == [None]
+
+
+def test_the_rate_can_be_limited_while_the_node_runs(bench: Bench) -> None:
+    with Running.people_in_the_image() as running:
+        bench.wait_for_node()
+        bench.listen("keypoints")
+        bench.see(1, "keypoints")
+        assert bench.set_parameter("max_rate", 0.001) == (True, "")
+        bench.see(1, "keypoints")  # the last one before the limit counts
+        bench.heard["keypoints"].clear()
+        for _ in range(10):
+            bench.send(bench.picture(1))
+            time.sleep(0.05)
+        assert bench.heard["keypoints"] == []
+        assert running.stop() == 0  # a node that rests ends at once
+        assert running.alive is False
+
+
 def test_a_slow_model_drops_frames_instead_of_falling_behind(bench: Bench) -> None:
     with Running.people_in_the_image(SECONDS_PER_FRAME=str(PERIOD_S)):
         bench.wait_for_node()
