@@ -51,9 +51,7 @@ class RenderedSource:
 
     def training(self, steps: range, batch: int, rank: int, world: int) -> Iterator[Batch]:
         """See `Source`."""
-        people = OnTheFly(
-            self.bank, self.device, batch // world, self.seed, rank, self.at_once, self.model.space
-        )  # fmt: skip
+        people = OnTheFly(self.bank, self.device, batch // world, self.seed, rank, self.at_once, self.model.space)
         return make_ahead(lambda step: _channels_last(people.batch(step)), steps, self.device)
 
     def validation(self, limit: int, batch: int) -> Iterator[Batch]:
@@ -68,17 +66,17 @@ class RenderedPeople:
     """People of a held-out bank, the same ones each time. Arguments as for `RenderedSource`."""
 
     def __init__(self, part: dict[str, Any], model: PoseModel, device: torch.device) -> None:
-        bank, at_once = open_bank(part, model)
+        bank, self._count = open_bank(part, model)
         # A renderer holds hundreds of megabytes of panoramas.
         self._people = lru_cache(maxsize=1)(
-            lambda: OnTheFly(bank, device, AT_ONCE, VALIDATION_SEED, at_once=at_once, space=model.space)
+            lambda: OnTheFly(bank, device, self._count, VALIDATION_SEED, at_once=self._count, space=model.space)
         )
 
     def validation(self, limit: int, batch: int) -> Iterator[Batch]:
         """See `Source`."""
-        for first in range(0, limit, AT_ONCE):
-            made = _channels_last(self._people().batch(first // AT_ONCE))
-            for start in range(0, min(AT_ONCE, limit - first), batch):
+        for first in range(0, limit, self._count):
+            made = _channels_last(self._people().batch(first // self._count))
+            for start in range(0, min(self._count, limit - first), batch):
                 yield made.rows(slice(start, min(start + batch, limit - first)))
 
 

@@ -28,7 +28,7 @@ def config(body, tmp_path_factory):
     config["model"]["crop_side"], config["model"]["skeletons"] = 256, ["body_30"]
     config["data"] = {
         "train": [{"bank": str(folder / "train.npz"), "at_once": 2}],
-        "validation": {"bank": str(folder / "validation.npz")},
+        "validation": {"bank": str(folder / "validation.npz"), "at_once": 3},
     }
     return config
 
