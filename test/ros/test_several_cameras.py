@@ -57,6 +57,8 @@ def test_each_camera_is_answered_on_its_own_topics(bench: Bench, node: Running) 
     for name, people in CAMERAS.items():
         cloud = bench.heard[name][-1]
         assert (cloud.header.frame_id, cloud.width) == (name, 30 * people)
-        assert len(bench.heard[f"{name} tracked"][-1].ids) == people
+        lists = bench.heard[f"{name} tracked"]
+        wait_until(lambda lists=lists: bool(lists), f"who is tracked by {name}")  # after everything else
+        assert len(lists[-1].ids) == people
     bodies = {each.header.frame_id for message in bench.heard["tf"] for each in message.transforms[:1]}
     assert bodies == {"front", "rear"}
