@@ -240,6 +240,14 @@ def test_torchrun_and_slurm_say_how_many_processes_there_are(monkeypatch, device
     assert devices_and_nodes(FitSettings(steps=1, batch=1, devices=devices)) == expected
 
 
+@pytest.mark.parametrize(("amx", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_cpu_without_amx_trains_in_float32_and_says_so(monkeypatch, caplog, amx, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx})
+    fabric = build_fabric(FitSettings(steps=1, batch=1, precision="bf16-mixed", accelerator="cpu"))
+    assert fabric._precision.precision == precision
+    assert ("no AMX" in caplog.text) == (not amx)
+
+
 def test_devices_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="expected auto, a number, or GPUs"):
         build_fabric(FitSettings(steps=1, batch=1, devices="many", accelerator="cpu"))

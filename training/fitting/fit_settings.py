@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 
 from training.fitting.devices import DDPStrategy, Fabric
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ def build_fabric(settings: FitSettings) -> Fabric:
     precision = settings.precision
     if precision == "auto":
         precision = "bf16-mixed" if gpus and torch.cuda.is_bf16_supported() else "32-true"
+    if precision.startswith("bf16") and not gpus and not _cpu_multiplies_bf16():
+        logger.warning("fit.precision is %s, but this CPU has no AMX: training in 32-true", precision)
+        precision = "32-true"
     return Fabric(
         accelerator=settings.accelerator,
         devices=devices,
@@ -100,6 +106,11 @@ def build_fabric(settings: FitSettings) -> Fabric:
         strategy=DDPStrategy(find_unused_parameters=True) if several else "auto",
         precision=precision,  # type: ignore[arg-type]
     )
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Whether the CPU has AMX: others are slower in bfloat16 than in float32, and PyTorch crashes on some."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def _count(devices: str | int) -> int:
