@@ -17,9 +17,7 @@ from metric_pose_ros.bags.source import BagError, Recorded, Source
 from metric_pose_ros.bags.topics import CameraTopics, camera_topics, resolve
 from metric_pose_ros.bags.transforms import RecordedFrames
 from metric_pose_ros.complaints import Complaints
-from metric_pose_ros.detection import OutsideDetections
-from metric_pose_ros.messages.detections import to_detections
-from metric_pose_ros.messages.incoming import CameraMessages, NotReadyError
+from metric_pose_ros.messages.incoming import CameraMessages, DetectionMessages, NotReadyError
 from metric_pose_ros.messages.outgoing import OVERLAY, TF, TOPICS, PeopleMessages
 from metric_pose_ros.messages.transforms import is_body
 from metric_pose_ros.messages.types import RosbagsTypes
@@ -104,7 +102,9 @@ class _Run:
         self._frames = frames
         self._log = log
         self._complaints = Complaints(log, float("inf"))
-        self._outside = streams.outside.get("")
+        self._detections = None
+        if (outside := streams.outside.get("")) is not None:
+            self._detections = DetectionMessages(job.settings, job.settings.detections_topic, outside, self._complaints)
         self._time_ns = 0
         self._camera = CameraMessages(
             message_types, job.settings, topics.image, topics.info, self._complaints, self._stamp
@@ -129,8 +129,8 @@ class _Run:
                 self._copy(recorded)
             if topic == self._topics.info:
                 self._camera.keep_camera_info(recorded.message())
-            if topic == self._settings.detections_topic and self._outside is not None:
-                self._hear(recorded, self._outside)
+            if topic == self._settings.detections_topic and self._detections is not None:
+                self._detections.keep(recorded.message())
             if topic == self._topics.image:
                 try:
                     self._look(recorded)
@@ -158,16 +158,6 @@ class _Run:
         frame = self._pipeline.frame("", recorded.message(), self._settings)
         for topic, message in self._pipeline({"": frame}, self._settings, lambda topic: topic != OVERLAY):
             self._result.write(resolve(topic), recorded.time_ns, message)
-
-    def _hear(self, recorded: Recorded, outside: OutsideDetections) -> None:
-        message, accepted = recorded.message(), self._settings.detections_class
-        stamp = message.header.stamp
-        try:
-            found = to_detections(message, (accepted,) if accepted else ())
-        except ValueError as error:
-            self._complaints.error(f"detections on {self._settings.detections_topic}: {error}")
-            return
-        outside.put(stamp.sec + stamp.nanosec * 1e-9, found)
 
     def _is_kept(self, connection: Connection, left_out: tuple[str, ...]) -> bool:
         topic = connection.topic

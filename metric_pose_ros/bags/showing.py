@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from metric_pose_ros.bags.source import BagError, Source
 from metric_pose_ros.bags.topics import COMPRESSED, IMAGE, INFO, CameraTopics, camera_topics
-from metric_pose_ros.messages import camera_info, images
-from metric_pose_ros.messages.compressed_images import to_jpeg
+from metric_pose_ros.messages import camera_info
+from metric_pose_ros.messages.compressed_images import to_file
+from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.settings import Settings
 from metric_pose_ros.viewing import Asked, Shown
 
@@ -43,19 +43,14 @@ def show(path: Path, open_scene: Callable[[], Shown], asked: Asked) -> int:
             if topic == markers and not message.markers:
                 continue
             header = message.markers[0].header if topic == markers else message.header
-            stamp_s = header.stamp.sec + header.stamp.nanosec * 1e-9
+            stamp_s = seconds(header.stamp)
             start_s = stamp_s if start_s is None else start_s
             if topic == markers:
                 scene.markers(stamp_s - start_s, message)
                 shown += 1
             else:
-                scene.image(stamp_s - start_s, _file(message))
+                scene.image(stamp_s - start_s, to_file(message))
         return shown
-
-
-def _file(message: Any) -> bytes:
-    """The picture as a file; compressed images are files already."""
-    return bytes(message.data) if hasattr(message, "format") else to_jpeg(images.to_bgr(message))
 
 
 def _markers(source: Source, asked: str) -> str:

@@ -27,6 +27,7 @@ from metric_pose_ros.demo.recording import Bag, Video
 from metric_pose_ros.demo.summary import Run
 from metric_pose_ros.messages import camera_info, images, keypoints
 from metric_pose_ros.messages.compressed_images import to_jpeg
+from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.scene import Scene
 from metric_pose_ros.skeleton import Skeleton
 
@@ -156,8 +157,8 @@ class Recorder:
 
     def _on_image(self, message: Image, came_ns: int) -> None:
         jpeg = to_jpeg(images.to_bgr(message))
-        self.run.stamps.append(_seconds(message.header))
-        self._came[_seconds(message.header)] = came_ns
+        self.run.stamps.append(seconds(message.header.stamp))
+        self._came[seconds(message.header.stamp)] = came_ns
         self._scene.image(self._since_start(message.header), jpeg)
         compressed = CompressedImage(header=message.header, format="bgr8; jpeg compressed bgr8")
         compressed.data.frombytes(jpeg)
@@ -171,12 +172,12 @@ class Recorder:
     def _on_markers(self, message: MarkerArray, came_ns: int) -> None:
         if message.markers:
             header = message.markers[0].header
-            self.markers[_seconds(header)] = message
+            self.markers[seconds(header.stamp)] = message
             self._scene.markers(self._since_start(header), message)
 
     def _on_keypoints(self, message: PointCloud2, came_ns: int) -> None:
         points = keypoints.to_points(message)
-        stamp = _seconds(message.header)
+        stamp = seconds(message.header.stamp)
         people = {}
         for number in np.unique(points["person"]):
             own = points[points["person"] == number]
@@ -194,9 +195,5 @@ class Recorder:
         self._video.write(images.to_bgr(message))
 
     def _since_start(self, header: Any) -> float:
-        start = self.run.stamps[0] if self.run.stamps else _seconds(header)
-        return max(_seconds(header) - start, 0.0)
-
-
-def _seconds(header: Any) -> float:
-    return header.stamp.sec + header.stamp.nanosec * 1e-9
+        start = self.run.stamps[0] if self.run.stamps else seconds(header.stamp)
+        return max(seconds(header.stamp) - start, 0.0)

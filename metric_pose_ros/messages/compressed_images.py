@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.messages import images
 from metric_pose_ros.messages.types import MessageTypes
 
 Image = npt.NDArray[np.uint8]
@@ -56,6 +57,15 @@ def from_bgr(types: MessageTypes, header: Any, image_bgr: Image) -> Any:
         format="bgr8; jpeg compressed bgr8",
         data=types.pack(np.frombuffer(to_jpeg(image_bgr), np.uint8)),
     )
+
+
+def to_file(message: Any) -> bytes:
+    """The picture of a sensor_msgs/Image or CompressedImage as a file: compressed ones are files already.
+
+    Raises:
+        ValueError: if an Image cannot be read.
+    """
+    return bytes(message.data) if hasattr(message, "format") else to_jpeg(images.to_bgr(message))
 
 
 def to_jpeg(image_bgr: Image) -> bytes:

@@ -1,4 +1,4 @@
-"""What comes in: an image message, and the camera that took it."""
+"""What comes in: image messages with the camera that took them, and perhaps detections of others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages import camera_info, compressed_images, images
+from metric_pose_ros.messages.detections import to_detections
+from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.settings import Settings
 
@@ -104,7 +107,7 @@ class CameraMessages:
             stamp = self._now()
             self._complaints.warning(f"images on {self._image_topic} have no stamp: the time of arrival is taken")
         header = self._types.make("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
-        return Frame(header, stamp.sec + stamp.nanosec * 1e-9, image, camera)
+        return Frame(header, seconds(stamp), image, camera)
 
     def keep_camera_info(self, message: Any) -> None:
         """Stores the camera of a frame_id; what is wrong with it is said when an image needs it."""
@@ -148,3 +151,27 @@ class CameraMessages:
         if isinstance(camera, ValueError):
             raise ValueError(str(camera))
         return camera
+
+
+class DetectionMessages:
+    """Hands on what others detect, with the stamp of its image.
+
+    Args:
+        settings: of the node, as it is configured.
+        topic: where the messages come from, for texts.
+        outside: takes what comes.
+        complaints: about what is wrong with messages.
+    """
+
+    def __init__(self, settings: Settings, topic: str, outside: OutsideDetections, complaints: Complaints) -> None:
+        self._accepted = (settings.detections_class,) if settings.detections_class else ()
+        self._topic, self._outside, self._complaints = topic, outside, complaints
+
+    def keep(self, message: Any) -> None:
+        """Takes a vision_msgs/Detection2DArray; a wrong one is left out with a complaint."""
+        try:
+            detections = to_detections(message, self._accepted)
+        except ValueError as error:
+            self._complaints.error(f"detections on {self._topic}: {error}")
+            return
+        self._outside.put(seconds(message.header.stamp), detections)

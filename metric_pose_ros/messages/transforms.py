@@ -17,6 +17,7 @@ from metric_pose_ros.geometry.frames import STATIC
 from metric_pose_ros.limbs import orientations
 from metric_pose_ros.messages.identity import name
 from metric_pose_ros.messages.space import quaternion, vector
+from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 
@@ -107,7 +108,7 @@ def known(message: Any, static: bool) -> list[Known]:
         if is_body(parent) or is_body(child):
             continue
         stamp, move, turn = transform.header.stamp, transform.transform.translation, transform.transform.rotation
-        when = STATIC if static else stamp.sec + stamp.nanosec * 1e-9
+        when = STATIC if static else seconds(stamp)
         place = np.array([move.x, move.y, move.z])
         found.append(Known(parent, child, when, place, np.array([turn.w, turn.x, turn.y, turn.z])))
     return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rclpy.node import Node
 
 from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.detection import OutsideDetections
-from metric_pose_ros.messages.detections import to_detections
+from metric_pose_ros.messages.incoming import DetectionMessages
 from metric_pose_ros.ros.matching import MatchedSubscription
 from metric_pose_ros.settings import Settings
 
@@ -30,9 +28,9 @@ class DetectionInput:
         self._node = node
         self._outside = outside
         self._complaints = complaints
-        self._accepted = (settings.detections_class,) if settings.detections_class else ()
         topic = settings.detections_topic
         self._topic = node.resolve_topic_name(f"{name}/{topic}" if name else topic)
+        self._messages = DetectionMessages(settings, self._topic, outside, complaints)
         self._subscription: MatchedSubscription | None = None
 
     def open(self) -> None:
@@ -40,7 +38,7 @@ class DetectionInput:
         from vision_msgs.msg import Detection2DArray
 
         self._subscription = MatchedSubscription(
-            self._node, Detection2DArray, self._topic, self._keep, self._complaints
+            self._node, Detection2DArray, self._topic, self._messages.keep, self._complaints
         )
 
     def close(self) -> None:
@@ -55,12 +53,3 @@ class DetectionInput:
             self._complaints.warning(
                 f"no detections yet on {self._topic}: start what publishes them, or leave detections_topic empty"
             )
-
-    def _keep(self, message: Any) -> None:
-        stamp = message.header.stamp
-        try:
-            detections = to_detections(message, self._accepted)
-        except ValueError as error:
-            self._complaints.error(f"detections on {self._topic}: {error}")
-            return
-        self._outside.put(stamp.sec + stamp.nanosec * 1e-9, detections)

@@ -11,8 +11,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
 from metric_pose_ros.complaints import Complaints
-from metric_pose_ros.messages import camera_info, images
-from metric_pose_ros.messages.compressed_images import to_jpeg
+from metric_pose_ros.messages import camera_info
+from metric_pose_ros.messages.compressed_images import to_file
+from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.ros import stopping
 from metric_pose_ros.ros.matching import MatchedSubscription
 from metric_pose_ros.viewing import Asked, Shown
@@ -45,7 +46,7 @@ class LiveScene(Node):
 
     def _image(self, message: Any) -> None:
         try:
-            file = bytes(message.data) if hasattr(message, "format") else to_jpeg(images.to_bgr(message))
+            file = to_file(message)
         except ValueError as error:
             self._complaints.error(str(error))
             return
@@ -66,7 +67,7 @@ class LiveScene(Node):
             self._scene.markers(self._seconds(message.markers[0].header), message)
 
     def _seconds(self, header: Any) -> float:
-        stamp_s = header.stamp.sec + header.stamp.nanosec * 1e-9
+        stamp_s = seconds(header.stamp)
         self._start_s = stamp_s if self._start_s is None else self._start_s
         return stamp_s - self._start_s
 

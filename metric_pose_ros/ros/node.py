@@ -48,7 +48,7 @@ class MetricPoseNode(LifecycleNode):
         parameters.declare(self)
         self.settings = parameters.read(self)
         self.add_on_set_parameters_callback(self._on_parameters)
-        self._open_stream = open_streams
+        self._open_streams = open_streams
         self._complaints = Complaints(self.get_logger())
         self._performance = diagnostics.Performance()
         self._streams: Streams | None = None
@@ -93,7 +93,7 @@ class MetricPoseNode(LifecycleNode):
             self._output = PeopleOutput(self, settings)
             types, names = InstalledTypes(), camera_names(settings)
             self._messages = {name: PeopleMessages(types, self._frames, name) for name in names}
-            self._streams = self._open_stream(settings)
+            self._streams = self._open_streams(settings)
         except Exception as error:
             self._complaints.error(f"cannot configure: {error}")
             self._release()
