@@ -8,9 +8,20 @@ from typing import Protocol
 import numpy.typing as npt
 
 from metric_pose_ros.engines.choice import BEST_FIRST, Options, open_best, open_kind
-from metric_pose_ros.engines.cuda import CudaError
+from metric_pose_ros.engines.failures import EngineFailure, EngineOutOfMemory
 from metric_pose_ros.engines.profiles import BATCHES
 from metric_pose_ros.models import ModelFile
+
+__all__ = [
+    "BATCHES",
+    "ENGINES",
+    "Engine",
+    "EngineFailure",
+    "EngineOutOfMemory",
+    "open_best",
+    "open_engine",
+    "open_kind",
+]
 
 ENGINES = ("auto", *BEST_FIRST)
 
@@ -28,7 +39,9 @@ class Engine(Protocol):
         """Inputs by name -> outputs by name, as NumPy arrays.
 
         Raises:
-            ValueError: if an input is missing, unknown or of the wrong shape.
+            ValueError: if an input is missing, unknown or of the wrong shape or type.
+            EngineOutOfMemory: if memory does not suffice for these inputs; with fewer crops it may.
+            EngineFailure: if the engine failed otherwise.
         """
         ...
 
@@ -54,5 +67,5 @@ def open_engine(model: ModelFile, engine: str = "auto", threads: int = 2, batche
         return open_best(model, options)
     try:
         return open_kind(engine, model, options, "asked for")
-    except CudaError as error:
+    except EngineFailure as error:
         raise ValueError(f"engine {engine} does not run here: {error}; engine 'auto' takes what does") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from metric_pose_ros.engines.log import TensorRTLog
 from metric_pose_ros.engines.profiles import Profile
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def build_engine(
     Raises:
         BuildError: if the graph cannot be parsed or built.
     """
-    log = _Log(trt)
+    log = TensorRTLog(trt)
     builder = trt.Builder(log.sink)
     flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     # TensorRT 10 has both kinds of batch; later ones only this one, and no flag for it.
@@ -132,26 +133,6 @@ def _keep_timing(cache: Any, path: Path | None) -> None:
         partial.replace(path)
     except OSError as error:  # only the next build would have been faster
         logger.info("timings are not kept: %s", error)
-
-
-class _Log:
-    """TensorRT's messages in ours: what it warns of concerns those who export, so it is shown to them only."""
-
-    def __init__(self, trt: ModuleType) -> None:
-        outer = self
-        self.last_error = "it does not say why"
-
-        class Sink(trt.ILogger):  # type: ignore[name-defined]
-            def __init__(self) -> None:
-                trt.ILogger.__init__(self)
-
-            def log(self, severity: Any, message: str) -> None:
-                serious = severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR)
-                if serious:
-                    outer.last_error = message
-                logger.log(logging.ERROR if serious else logging.DEBUG, "%s: %s", trt.__name__, message)
-
-        self.sink = Sink()
 
 
 def _monitor(trt: ModuleType, progress: Progress) -> Any:

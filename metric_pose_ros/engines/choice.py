@@ -100,7 +100,7 @@ def open_kind(kind: str, model: ModelFile, options: Options, reason: str) -> Onn
     Raises:
         NotHereError: if this machine does not have it.
         ValueError: if it cannot run this model.
-        CudaError: if the GPU refuses.
+        EngineFailure: if the GPU refuses.
     """
     if kind in _TO_INSTALL:
         trt, device = load_tensorrt(kind), open_device()

@@ -16,15 +16,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.engines.failures import EngineFailure, EngineOutOfMemory
+
 _LIBRARY = "libcuda.so.1"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+_OUT_OF_MEMORY = 2  # CUDA_ERROR_OUT_OF_MEMORY
 _WAIT_ASLEEP = 4  # CU_CTX_SCHED_BLOCKING_SYNC
 _APART_FROM_THE_DEFAULT_STREAM = 1  # CU_STREAM_NON_BLOCKING
 _THIS_THREAD_ONLY = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
 
 
-class CudaError(RuntimeError):
+class CudaError(EngineFailure):
     """The driver refused something, or there is none; the message says what."""
+
+
+class CudaMemoryError(CudaError, EngineOutOfMemory):
+    """The driver has no memory left to give."""
 
 
 class Device:
@@ -192,7 +199,8 @@ class Device:
         if status:
             text = c_char_p()
             self._cuda.cuGetErrorString(c_int(status), byref(text))
-            raise CudaError(f"{name} failed with {status}: {(text.value or b'unknown error').decode()}")
+            kind = CudaMemoryError if status == _OUT_OF_MEMORY else CudaError
+            raise kind(f"{name} failed with {status}: {(text.value or b'unknown error').decode()}")
 
 
 @lru_cache(maxsize=1)

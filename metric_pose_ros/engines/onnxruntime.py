@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy.typing as npt
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from metric_pose_ros.engines.failures import failure
 
 
 class OnnxRuntimeEngine:
@@ -67,4 +70,10 @@ class OnnxRuntimeEngine:
                 isinstance(want, int) and size != want for size, want in zip(array.shape, expected, strict=False)
             ):
                 raise ValueError(f"input {name} has shape {list(array.shape)}, expected {list(expected)}")
-        return dict(zip(self._outputs, self._session.run(self._outputs, arrays), strict=True))
+        try:
+            outputs = self._session.run(self._outputs, arrays)
+        except InvalidArgument as error:
+            raise ValueError(f"ONNX Runtime refuses the inputs: {error}") from error
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            raise failure(f"ONNX Runtime failed with {type(error).__name__}: {error}") from error
+        return dict(zip(self._outputs, outputs, strict=True))

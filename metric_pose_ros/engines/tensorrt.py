@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros.engines.cuda import CudaError, Device
+from metric_pose_ros.engines.cuda import CudaMemoryError, Device
+from metric_pose_ros.engines.failures import EngineFailure, failure
+from metric_pose_ros.engines.log import TensorRTLog
 from metric_pose_ros.engines.profiles import Profile, Shape
 
 _DTYPES: dict[str, np.dtype] = {
@@ -83,7 +85,7 @@ class TensorRTEngine:
 
     Raises:
         ValueError: if this GPU or this TensorRT cannot run the engine.
-        CudaError: if there is not enough memory on the GPU.
+        EngineOutOfMemory: if there is not enough memory on the GPU.
     """
 
     def __init__(
@@ -103,12 +105,13 @@ class TensorRTEngine:
         self._lock = threading.Lock()
         self._recorded: dict[tuple[Shape, ...], _Recorded] = {}
         with device.in_use():
-            self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+            self._log = TensorRTLog(trt)
+            self._runtime = trt.Runtime(self._log.sink)
             self._engine = self._runtime.deserialize_cuda_engine(engine)
             if self._engine is None:
                 raise ValueError(
                     f"{trt.__name__} {trt.__version__} cannot run this engine on {device.name} (compute capability "
-                    f"{device.capability}); see its message above"
+                    f"{device.capability}): {self._log.last_error}"
                 )
             names = [self._engine.get_tensor_name(number) for number in range(self._engine.num_io_tensors)]
             inputs = {name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT}
@@ -240,7 +243,7 @@ class TensorRTEngine:
         self._keep_kernels()
         try:
             graph = self._device.record(self._stream, lambda: self._enqueue(number, shapes, outputs))
-        except CudaError:
+        except EngineFailure:
             return _Recorded(None, outputs)
         return _Recorded(graph, outputs)
 
@@ -265,7 +268,7 @@ class TensorRTEngine:
             tensor = self._tensors[name]
             self._device.upload(tensor.address, tensor.bytes_of(shape), self._stream)
         if not self._contexts[number].execute_async_v3(self._stream):
-            raise CudaError("the network did not start; see TensorRT's message above")
+            raise failure(f"the network did not start; TensorRT says: {self._log.last_error}")
         for name, shape in outputs.items():
             tensor = self._tensors[name]
             self._device.download(tensor.bytes_of(shape), tensor.address, self._stream)
@@ -300,7 +303,7 @@ class TensorRTEngine:
         else:
             context = self._engine.create_execution_context(self._runtime_config)
         if context is None:
-            raise CudaError(
+            raise CudaMemoryError(
                 f"there is not enough memory on {self._device.name} for {self._profiles[number]}: build for smaller "
                 f"batches"
             )

@@ -30,6 +30,8 @@ class FakeDevice:
         self.recording: list[Callable[[], None]] | None = None
         self.current = 0
         self.refuses_to_record = False
+        self.log: Any = None
+        self.refuses_to_run_because: str | None = None
 
     @contextmanager
     def in_use(self):
@@ -131,6 +133,9 @@ class FakeContext:
         return True
 
     def execute_async_v3(self, stream: int) -> bool:
+        if self.device.refuses_to_run_because is not None:
+            self.device.log.log("error", self.device.refuses_to_run_because)
+            return False
         count = self.shapes["values"][0]
 
         def work() -> None:
@@ -170,16 +175,17 @@ def fake_tensorrt(device: FakeDevice, engine: FakeEngine | None) -> Any:
     """A module ``tensorrt`` that can only run."""
     runtime = types.SimpleNamespace(deserialize_cuda_engine=lambda content: engine)
 
-    class Logger:
-        ERROR = 1
+    class ILogger:
+        Severity = types.SimpleNamespace(ERROR="error", INTERNAL_ERROR="internal error")
 
-        def __init__(self, severity: int) -> None:
-            self.severity = severity
+    def make_runtime(log: Any) -> Any:
+        device.log = log
+        return runtime
 
     return types.SimpleNamespace(
         __name__="tensorrt",
         __version__="10.3.0",
-        Logger=Logger,
-        Runtime=lambda logger: runtime,
+        ILogger=ILogger,
+        Runtime=make_runtime,
         TensorIOMode=types.SimpleNamespace(INPUT="input", OUTPUT="output"),
     )

@@ -11,6 +11,7 @@ import pytest
 
 from metric_pose_ros.engines import cuda
 from metric_pose_ros.engines.cuda import CudaError, Device
+from metric_pose_ros.engines.failures import EngineOutOfMemory
 
 OUT_OF_MEMORY = 2
 
@@ -196,8 +197,9 @@ def test_a_failing_recording_ends_and_tells_its_own_error(driver):
 def test_errors_name_the_call_and_the_reason(driver):
     device = Device()
     driver.fails.add("cuMemAlloc_v2")
-    with pytest.raises(CudaError, match="cuMemAlloc_v2 failed with 2: out of memory"):
+    with pytest.raises(CudaError, match="cuMemAlloc_v2 failed with 2: out of memory") as caught:
         device.allocate(10**12)
+    assert isinstance(caught.value, EngineOutOfMemory)
 
 
 def test_a_gpu_that_is_not_there_is_named(driver):

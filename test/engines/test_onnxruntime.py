@@ -1,11 +1,14 @@
 """The ONNX Runtime engine: names, shapes, threads."""
 
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from metric_pose_ros.engines import open_engine
+from metric_pose_ros.engines import EngineFailure, open_engine
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.models import ModelFile
 from test.fake_models import save_pose_model
@@ -56,3 +59,36 @@ def test_asking_for_cuda_without_it_says_what_to_install(path, monkeypatch):
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match="install onnxruntime-gpu"):
         open_engine(ModelFile.open(path), "onnxruntime_cuda")
+
+
+def test_too_many_crops_for_the_memory_are_told_apart_and_fewer_still_run():
+    # A process of its own, since what it lacks is address space.
+    code = """
+import resource
+import numpy as np
+from metric_pose_ros.engines import EngineOutOfMemory
+from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
+from metric_pose_ros.models import find_model
+
+engine = OnnxRuntimeEngine(find_model("fast"), threads=1)
+crops, intrinsics = np.zeros((16, 3, 256, 256), np.float32), np.tile(np.eye(3, dtype=np.float32), (16, 1, 1))
+engine.run(crops=crops[:1], intrinsics=intrinsics[:1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 10_000_000, resource.RLIM_INFINITY))
+try:
+    engine.run(crops=crops, intrinsics=intrinsics)
+except EngineOutOfMemory as error:
+    print(error)
+print("one crop:", len(engine.run(crops=crops[:1], intrinsics=intrinsics[:1])["relative"]))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("ONNX Runtime failed with ")
+    assert said.endswith("one crop: 1\n")
+
+
+def test_what_goes_wrong_inside_is_an_engine_failure_and_wrong_types_are_the_callers(path):
+    engine = OnnxRuntimeEngine(path)
+    with pytest.raises(EngineFailure, match="ONNX Runtime failed with Fail"):
+        engine.run(crops=inputs(2)["crops"], intrinsics=inputs(3)["intrinsics"])
+    with pytest.raises(ValueError, match="ONNX Runtime refuses the inputs"):
+        engine.run(crops=inputs(2)["crops"].astype(float), intrinsics=inputs(2)["intrinsics"])

@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 
+from metric_pose_ros.engines.failures import EngineFailure, EngineOutOfMemory
 from metric_pose_ros.engines.profiles import Profile, Sizes
 from metric_pose_ros.engines.tensorrt import TensorRTEngine
 from test.engines.fake_gpu import FakeContext, FakeDevice, FakeEngine, fake_tensorrt
@@ -121,6 +122,27 @@ def test_wrong_inputs_are_named_with_what_was_expected(device):
         engine.run(**{**inputs(1), "values": np.zeros((1, 3))})
     with pytest.raises(ValueError, match=r"values \[1, 4\], bias \[3\] was given, but the engine is built for bias=3"):
         engine.run(**{**inputs(1), "values": np.zeros((1, 4), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            "[executionContext.cpp::enqueueV3] Error Code 2: OutOfMemory (Requested size was 9 bytes.)",
+            EngineOutOfMemory,
+        ),
+        ("[genericReformat.cu::copy] Error Code 1: Cuda Runtime (out of memory)", EngineOutOfMemory),
+        ("[myelin.cpp::execute] Error Code 1: Myelin (illegal memory access)", EngineFailure),
+    ],
+)
+def test_a_network_that_does_not_start_says_why_and_may_do_so_the_next_time(device, said, kind):
+    engine = engine_on(device)
+    device.refuses_to_run_because = said
+    with pytest.raises(EngineFailure, match=r"the network did not start; TensorRT says: .*Error Code") as caught:
+        engine.run(**inputs(3))
+    assert type(caught.value) is kind
+    device.refuses_to_run_because = None
+    assert np.allclose(engine.run(**inputs(2))["total"], expected(inputs(2)))
 
 
 def test_an_output_whose_size_nobody_knows_is_refused_before_the_first_image(device, monkeypatch):
