@@ -49,7 +49,7 @@ def open_streams(settings: Settings) -> CamerasEstimator:
         detector=None if settings.detections_topic else settings.detector,
         threads=max(settings.threads - 1, 1) if beside else settings.threads,
         mirror=settings.mirror,
-        most_people=settings.most_people,
+        max_people=settings.max_people,
         detector_threads=1 if beside else None,
     )
     return CamerasEstimator(estimator, names, settings.detection_interval, beside, bool(settings.detections_topic))
@@ -106,8 +106,8 @@ class Pipeline:
 
     def __call__(
         self, frames: Mapping[str, Frame], settings: Settings, wanted: Callable[[str], bool]
-    ) -> Iterator[Outgoing]:
-        """Looks for people at once; what is said about them is made one by one, as it is taken.
+    ) -> dict[str, Iterator[Outgoing]]:
+        """Looks for people at once; what is said about them, by camera, is made one by one, as it is taken.
 
         Args:
             frames: by the cameras' names, at most one of each.
@@ -119,11 +119,10 @@ class Pipeline:
         people = self._streams({name: self._shot(frame, settings) for name, frame in frames.items()})
         self.timings = {"conversion": self._converting_s, **self._streams.timings}
         self._converting_s = 0.0
-        return (
-            message
+        return {
+            name: self._lines[name].messages.about(frame, people[name], settings, wanted)
             for name, frame in frames.items()
-            for message in self._lines[name].messages.about(frame, people[name], settings, wanted)
-        )
+        }
 
     def _shot(self, frame: Frame, settings: Settings) -> Shot:
         motion, own = None, frame.header.frame_id

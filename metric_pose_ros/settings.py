@@ -50,7 +50,7 @@ class Settings:
     )
     threads: int = _parameter(2, "CPU threads; a detector in the background takes one of them.", 1, 64)
     mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
-    most_people: int = _parameter(16, "Of more detections, so many best ones are looked at.", 1, 100)
+    max_people: int = _parameter(16, "Of more people, in all cameras, the nearest ones are looked at.", 1, 100)
     min_confidence: float = _parameter(
         0.1, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
     )
@@ -100,7 +100,7 @@ class Settings:
     )
     frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
     cameras: str = _parameter(
-        "", "Names of several cameras, such as front,rear, each with topics of its own; empty for one.", node_only=True
+        "", "Names of several cameras, such as front,rear, each with topics of its own; empty for one."
     )
     image_transport: str = _parameter("raw", "How images come: raw, or compressed (JPEG or PNG on image/compressed).")
     camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")

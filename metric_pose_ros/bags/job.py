@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ class Job:
         source: bag to read.
         target: bag to write.
         settings: the node's parameters.
-        image: topic of the images; empty takes the only one.
-        camera_info: topic of CameraInfo; empty takes the one that belongs to the images.
+        images: topics of the images by camera, whose name is empty if there is but one; those not given are looked for.
+        camera_infos: topics of CameraInfo, likewise.
         left_out: patterns of the source's topics that are not copied.
         storage: ``mcap`` or ``sqlite3``; empty takes the source's.
         overwrite: whether a target that is there already gives way.
@@ -34,14 +35,14 @@ class Job:
     source: Path
     target: Path
     settings: Settings
-    image: str = ""
-    camera_info: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    camera_infos: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     storage: str = ""
     overwrite: bool = False
 
 
-def notes(job: Job, source: Source, topics: CameraTopics) -> dict[str, str]:
+def notes(job: Job, source: Source, topics: Mapping[str, CameraTopics]) -> dict[str, str]:
     """What a result is made of, for its metadata: equal notes stand for equal results.
 
     Files are in it by what they hold, not by where they are, since bags and models are moved.
@@ -55,7 +56,7 @@ def notes(job: Job, source: Source, topics: CameraTopics) -> dict[str, str]:
         made_of[name] = _sha256(find_model(settings[name]))
     if job.settings.camera_yaml:
         made_of["camera_yaml"] = _sha256(Path(job.settings.camera_yaml))
-    made_of |= {"camera_topics": topics, "left_out": sorted(job.left_out), "messages": source.extent}
+    made_of |= {"camera_topics": dict(topics), "left_out": sorted(job.left_out), "messages": source.extent}
     return {_KEY: json.dumps(made_of, sort_keys=True)}
 
 

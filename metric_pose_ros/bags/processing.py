@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -11,14 +11,15 @@ import cv2
 from rosbags.interfaces import Connection
 
 from metric_pose_ros.bags import types
+from metric_pose_ros.bags.cameras import RecordedCameras, Together, topics_of_cameras
 from metric_pose_ros.bags.job import Job, notes
 from metric_pose_ros.bags.result import Result, is_made_of
 from metric_pose_ros.bags.source import BagError, Recorded, Source
-from metric_pose_ros.bags.topics import CameraTopics, camera_topics, resolve
+from metric_pose_ros.bags.topics import CameraTopics, resolve
 from metric_pose_ros.bags.transforms import RecordedFrames
 from metric_pose_ros.complaints import Complaints
-from metric_pose_ros.messages.incoming import CameraMessages, DetectionMessages, NotReadyError
-from metric_pose_ros.messages.outgoing import OVERLAY, TF, TOPICS, PeopleMessages
+from metric_pose_ros.messages.incoming import NotReadyError
+from metric_pose_ros.messages.outgoing import OVERLAY, TF, TOPICS, PeopleMessages, of_camera
 from metric_pose_ros.messages.transforms import is_body
 from metric_pose_ros.messages.types import RosbagsTypes
 from metric_pose_ros.pipeline import Line, Pipeline, Streams
@@ -27,6 +28,7 @@ from metric_pose_ros.settings import Settings
 OpenStreams = Callable[[Settings], Streams]
 Progress = Callable[[int, int], object]
 """Told how many images of how many are done."""
+_BODIES = "/humans/bodies/"
 
 
 class Outcome(NamedTuple):
@@ -63,7 +65,7 @@ def process(job: Job, open_streams: OpenStreams, progress: Progress) -> Outcome:
     """
     with Source(job.source) as source:
         settings = job.settings
-        topics = camera_topics(source, settings, job.image, job.camera_info)
+        topics = topics_of_cameras(source, job)
         made_of = notes(job, source, topics)
         if not job.overwrite and is_made_of(job.target, made_of):
             return Outcome(done_before=True)
@@ -90,7 +92,7 @@ class _Run:
         self,
         job: Job,
         source: Source,
-        topics: CameraTopics,
+        topics: Mapping[str, CameraTopics],
         result: Result,
         frames: RecordedFrames,
         streams: Streams,
@@ -98,72 +100,95 @@ class _Run:
     ) -> None:
         message_types = RosbagsTypes(types.typestore())
         self._settings = job.settings
-        self._topics, self._source, self._result = topics, source, result
+        self._source, self._result = source, result
         self._frames = frames
         self._log = log
         self._complaints = Complaints(log, float("inf"))
-        self._detections = None
-        if (outside := streams.outside.get("")) is not None:
-            self._detections = DetectionMessages(job.settings, job.settings.detections_topic, outside, self._complaints)
         self._time_ns = 0
-        self._camera = CameraMessages(
-            message_types, job.settings, topics.image, topics.info, self._complaints, self._stamp
+        self._cameras = RecordedCameras(
+            message_types, job.settings, topics, streams.outside, self._complaints, self._stamp
         )
-        line = Line(self._camera, PeopleMessages(message_types, frames))
-        self._pipeline = Pipeline(streams, {"": line}, frames)
+        lines = {
+            name: Line(camera, PeopleMessages(message_types, frames, name))
+            for name, camera in self._cameras.messages.items()
+        }
+        self._pipeline = Pipeline(streams, lines, frames)
+        self._together = Together(len(lines))
         self._types = message_types
+        self._images = [each.image for each in topics.values()]
+        self._overlays = {of_camera(OVERLAY, name) for name in lines}
+        self._bodies = tuple(of_camera(_BODIES, name) for name in lines)
         self._ours = {
-            resolve(topic.name) for topic in TOPICS if not topic.parameter or getattr(job.settings, topic.parameter)
+            resolve(of_camera(topic.name, name))
+            for name in lines
+            for topic in TOPICS
+            if not topic.parameter or getattr(job.settings, topic.parameter)
         }
         self._kept = {each.topic for each in source.connections if self._is_kept(each, job.left_out)}
+        self._looked_at = self._bad = 0
+        self._first_unusable = ""
 
     def through(self, progress: Progress) -> Outcome:
         """Reads the whole bag, and writes the other."""
-        total = self._source.count(self._topics.image)
-        looked_at, bad, first_unusable = 0, 0, ""
-        self._know_camera()
-        read = {*self._topics, self._settings.detections_topic}
-        for recorded in self._source.messages(lambda each: each.topic in self._kept or each.topic in read):
+        total = sum(map(self._source.count, self._images))
+        self._cameras.keep_first_infos(self._source)
+        come = 0
+        for recorded in self._source.messages(lambda each: each.topic in self._kept | self._cameras.topics):
             topic = recorded.connection.topic
             if topic in self._kept:
                 self._copy(recorded)
-            if topic == self._topics.info:
-                self._camera.keep_camera_info(recorded.message())
-            if topic == self._settings.detections_topic and self._detections is not None:
-                self._detections.keep(recorded.message())
-            if topic == self._topics.image:
-                try:
-                    self._look(recorded)
-                except (NotReadyError, ValueError) as error:
-                    bad += 1
-                    first_unusable = first_unusable or str(error)
-                looked_at += 1
-                progress(looked_at, total)
-        if bad == looked_at:
-            raise BagError(f"none of the {total} images could be used; the first: {first_unusable}")
-        if bad:
-            self._log.warning(f"{bad} of {total} images could not be used; the first: {first_unusable}")
-        return Outcome(looked_at - bad, bad, complaints=tuple(self._log.lines))
+            self._cameras.keep(recorded)
+            if (name := self._cameras.images_of(topic)) is not None:
+                self._take(name, recorded)
+                come += 1
+                progress(come, total)
+        self._look()
+        if not self._looked_at:
+            raise BagError(f"none of the {total} images could be used; the first: {self._first_unusable}")
+        if self._bad:
+            self._log.warning(f"{self._bad} of {total} images could not be used; the first: {self._first_unusable}")
+        return Outcome(self._looked_at, self._bad, complaints=tuple(self._log.lines))
 
-    def _know_camera(self) -> None:
-        """The first CameraInfo serves for images that came before it, too."""
-        for recorded in self._source.messages(lambda each: each.topic == self._topics.info):
-            self._camera.keep_camera_info(recorded.message())
-            return
-
-    def _look(self, recorded: Recorded) -> None:
+    def _take(self, name: str, recorded: Recorded) -> None:
+        """Makes an image ready, and looks at it with those of other cameras."""
+        if self._together.ends_before(recorded.time_ns, name):
+            self._look()
         self._time_ns = recorded.time_ns
+        try:
+            frame = self._pipeline.frame(name, recorded.message(), self._settings)
+        except (NotReadyError, ValueError) as error:
+            self._note_unusable(1, error)
+            return
+        self._together.add(recorded.time_ns, name, frame)
+        if self._together.is_full:
+            self._look()
+
+    def _look(self) -> None:
+        """Looks at the images that wait, if any."""
+        times_ns, frames = self._together.take()
+        if not frames:
+            return
         if self._settings.fixed_frame or self._settings.tracking_frame:
-            self._frames.advance(recorded.time_ns)
-        frame = self._pipeline.frame("", recorded.message(), self._settings)
-        for topic, message in self._pipeline({"": frame}, self._settings, lambda topic: topic != OVERLAY):
-            self._result.write(resolve(topic), recorded.time_ns, message)
+            self._frames.advance(max(times_ns.values()))
+        try:
+            found = self._pipeline(frames, self._settings, lambda topic: topic not in self._overlays)
+            for name, messages in found.items():
+                for topic, message in messages:
+                    self._result.write(resolve(topic), times_ns[name], message)
+        except ValueError as error:
+            self._note_unusable(len(frames), error)
+        else:
+            self._looked_at += len(frames)
+
+    def _note_unusable(self, images: int, error: Exception) -> None:
+        self._bad += images
+        self._first_unusable = self._first_unusable or str(error)
 
     def _is_kept(self, connection: Connection, left_out: tuple[str, ...]) -> bool:
         topic = connection.topic
         if any(fnmatchcase(topic, pattern) for pattern in left_out):
             return False
-        if topic != TF and (topic in self._ours or (self._settings.publish_humans and _is_of_body(topic))):
+        if topic != TF and (topic in self._ours or (self._settings.publish_humans and topic.startswith(self._bodies))):
             self._complaints.warning(f"{topic} was in the bag already: it is replaced")
             return False
         try:
@@ -207,10 +232,6 @@ class _Log:
 
     def warning(self, text: str) -> None:
         self.lines.append(text)
-
-
-def _is_of_body(topic: str) -> bool:
-    return topic.startswith("/humans/bodies/")
 
 
 def _is_of_person(transform: Any) -> bool:

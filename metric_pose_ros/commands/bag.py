@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from metric_pose_ros.pipeline import open_streams
-from metric_pose_ros.settings import NODE_ONLY, Settings, changed
+from metric_pose_ros.settings import NODE_ONLY, Settings, camera_names, changed
 
 if TYPE_CHECKING:
     from metric_pose_ros.bags.job import Job
@@ -33,9 +33,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("source", type=Path, nargs="+", help="bags: folders, .mcap or .db3 files")
     parser.add_argument("target", type=Path, help="the folder to write; of several bags, the folder for their folders")
-    parser.add_argument("--image", default="", metavar="TOPIC", help="of the images (default: the only one)")
     parser.add_argument(
-        "--camera-info", default="", metavar="TOPIC", help="(default: the one beside the images, or the only one)"
+        "--image",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="of the images (default: the only one); of several cameras, CAMERA:=TOPIC for each, or '/{camera}/image'",
+    )
+    parser.add_argument(
+        "--camera-info",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="likewise (default: the one beside the images, or the only one)",
     )
     parser.add_argument(
         "-p",
@@ -110,19 +120,44 @@ def _jobs(arguments: argparse.Namespace) -> list[Job]:
     if twice:
         raise ValueError(f"several bags are called {', '.join(twice)}: name their results one by one")
     settings = _settings(arguments)
+    images = _by_camera("--image", arguments.image, settings)
+    camera_infos = _by_camera("--camera-info", arguments.camera_info, settings)
     return [
         Job(
             source=source,
             target=target if len(sources) == 1 else target / name,
             settings=settings,
-            image=arguments.image,
-            camera_info=arguments.camera_info,
+            images=images,
+            camera_infos=camera_infos,
             left_out=tuple(arguments.leave_out),
             storage=arguments.storage,
             overwrite=arguments.overwrite,
         )
         for source, name in zip(sources, names, strict=True)
     ]
+
+
+def _by_camera(option: str, given: Sequence[str], settings: Settings) -> dict[str, str]:
+    """Topics by camera, from ``TOPIC``, ``CAMERA:=TOPIC`` or a topic with ``{camera}`` in it."""
+    names = camera_names(settings)
+    topics: dict[str, str] = {}
+    for text in given:
+        name, is_named, topic = text.partition(":=")
+        if is_named:
+            if name not in names:
+                known = (
+                    f"cameras are {', '.join(names)}" if any(names) else "name the cameras with -p cameras:=NAME,NAME"
+                )
+                raise ValueError(f"{option} {text} is about a camera that there is not: {known}")
+            topics[name] = topic
+        elif any(names) and "{camera}" not in text:
+            raise ValueError(
+                f"{option} {text} names one topic for the cameras {', '.join(names)}, expected {option} "
+                f"{names[0]}:={text} and so on, or a topic with {{camera}} in it"
+            )
+        else:
+            topics |= {name: text.replace("{camera}", name) for name in names}
+    return topics
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 from rclpy.node import Node
 
@@ -111,7 +112,7 @@ class Worker:
             return
         for detections in self._detections:
             detections.ask()
-        messages = self._pipeline(frames, settings, self._output.wanted)
+        messages = chain.from_iterable(self._pipeline(frames, settings, self._output.wanted).values())
         estimated = time.perf_counter()
         self._output.publish(messages)
         done = time.perf_counter()

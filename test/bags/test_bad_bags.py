@@ -44,9 +44,9 @@ def test_of_several_image_topics_one_must_be_chosen(tmp_path: Path) -> None:
     bag = recorded.write(tmp_path / "in", frames)
     text = refused(bag, tmp_path / "out")
     assert "has several image topics: /camera/image_raw, /left/image. Choose one, such as --image" in text
-    text = refused(bag, tmp_path / "out", image="/right/image")
+    text = refused(bag, tmp_path / "out", images={"": "/right/image"})
     assert "has no images on /right/image; image topics are: /camera/image_raw, /left/image" in text
-    job = Job(bag, tmp_path / "out", SETTINGS, image="/left/image")
+    job = Job(bag, tmp_path / "out", SETTINGS, images={"": "/left/image"})
     assert process(job, PeopleInTheImage, lambda done, total: None).images == 1
 
 
