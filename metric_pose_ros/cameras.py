@@ -8,6 +8,7 @@ from itertools import count
 
 from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.nearest import nearest_looks
 from metric_pose_ros.people import Person
 from metric_pose_ros.shots import Shot
 from metric_pose_ros.stream import STAGES, StreamEstimator, detection_thread
@@ -29,6 +30,7 @@ class CamerasEstimator:
     Attributes:
         outside: where detections come from, by camera; empty if the estimator's detector is asked.
         timings: seconds per stage of the latest call, as those of `StreamEstimator`; of all cameras together.
+        left_out: people of the latest call who were not looked at, since others were nearer, in whichever camera.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class CamerasEstimator:
         self.estimator = estimator
         self.outside = {name: OutsideDetections() for name in cameras} if from_outside else {}
         self.timings: dict[str, float] = {}
+        self.left_out = 0
         self._worker = detection_thread() if background_detection else None
         numbers = count(1)
         self._streams = {
@@ -91,9 +94,10 @@ class CamerasEstimator:
             ((name, shot),) = shots.items()
             stream = self._streams[name]
             people = stream(shot.image_bgr, shot.camera, shot.stamp_s, shot.motion)
-            self.timings = stream.timings
+            self.timings, self.left_out = stream.timings, stream.left_out
             return {name: people}
-        begun = {name: self._streams[name].begin(shot) for name, shot in shots.items()}
+        every = {name: self._streams[name].begin(shot) for name, shot in shots.items()}
+        begun, self.left_out = nearest_looks(every, self.estimator.max_people)
         found = self.estimator.estimate_many(
             [(each.shot.image_bgr, each.shot.camera, each.boxes) for each in begun.values()],
             [each.scores for each in begun.values()],

@@ -17,6 +17,7 @@ from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import inside_view
 from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
+from metric_pose_ros.nearest import nearest_detections
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.plausibility import (
     bones_are_possible,
@@ -45,7 +46,7 @@ class PoseEstimator:
             come from outside.
         threads: at most so many CPU threads for each network.
         mirror: average over each crop and its mirror image; slower, slightly better.
-        most_people: crops of one batch; with more boxes, the best-scored are taken.
+        max_people: looked at in one image; with more boxes, those that seem nearest are taken.
         detector_threads: at most so many for the detector alone, which should be 1 where it works in the background.
         views: average over so many looks at each person, turned, zoomed and mirrored; 5 as in MeTRAbs. So many times
             slower.
@@ -56,6 +57,7 @@ class PoseEstimator:
 
     Attributes:
         model: the model's file; None for a network that was given.
+        max_people: as above.
         timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
         description: what runs the network, on what, and why.
         on_gpu: whether that is a GPU.
@@ -72,7 +74,7 @@ class PoseEstimator:
         detector: str | Detector | None = "movenet",
         threads: int = 2,
         mirror: bool = False,
-        most_people: int = 16,
+        max_people: int = 16,
         detector_threads: int | None = None,
         views: int = 1,
         only_plausible: bool = True,
@@ -83,18 +85,20 @@ class PoseEstimator:
             self._network = model
         else:
             self.model = ModelFile.open(model)
-            self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(most_people))
+            self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(max_people))
         self.info = self._network.info
         self.description = self._network.description
+        if self.model is not None:
+            self.description += f"; SHA-256 {self.model.sha256[:12]}, {self.model.vouched}"
         self.on_gpu = self._network.on_gpu
         if isinstance(detector, str):
             detector = open_detector(detector, threads if detector_threads is None else detector_threads)
         self.detector = detector
         self.timings: dict[str, float] = {}
+        self.max_people = max_people
         self._views = looks(views, mirror)
         check_mirrored(self._views, self.skeleton)
         self._spans_body = spans_the_body(self.skeleton)
-        self._most_people = most_people
         self._only_plausible = only_plausible
         self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
 
@@ -186,10 +190,7 @@ class PoseEstimator:
         return self._people(checked)
 
     def _people(self, frames: list[tuple[Image, Camera, list[Detection]]]) -> list[list[Person]]:
-        best = [
-            sorted(detections, key=lambda detection: -detection.score)[: self._most_people]
-            for _, _, detections in frames
-        ]
+        best = [nearest_detections(detections, camera, self.max_people) for _, camera, detections in frames]
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(best):
             return [[] for _ in frames]

@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from metric_pose_ros.detection import Combined, Detector, OutsideDetections, inside, overlap
 from metric_pose_ros.estimator import PoseEstimator, check_image
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.nearest import nearest_looks
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.shots import Begun, CameraMotion, Shot
 from metric_pose_ros.tracking import Look, Track, Tracker
@@ -93,6 +94,7 @@ class StreamEstimator:
         detection_interval: as above; may be changed between frames.
         timings: seconds per stage of the latest frame: ``detection`` (what this frame waited for), ``crop``,
             ``network``, ``placement``, ``tracking``.
+        left_out: people of the latest frame who were not looked at, since others were nearer.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class StreamEstimator:
         self.estimator = estimator
         self.tracker = tracker or Tracker()
         self.timings: dict[str, float] = {}
+        self.left_out = 0
         self.detection_interval = detection_interval
         self._since_detection = detection_interval
         self._owns_worker = background_detection and worker is None
@@ -137,7 +140,9 @@ class StreamEstimator:
         Raises:
             ValueError: if the image is no colour image or not of the camera's size.
         """
-        begun = self.begin(Shot(image_bgr, camera, stamp_s, motion))
+        shots = {"": self.begin(Shot(image_bgr, camera, stamp_s, motion))}
+        nearest, self.left_out = nearest_looks(shots, self.estimator.max_people)
+        begun = nearest[""]
         if begun.looks:
             people = self.estimator.estimate(image_bgr, camera, begun.boxes, begun.scores)
             stages = {name: self.estimator.timings[name] for name in STAGES}

@@ -71,10 +71,11 @@ def test_two_boxes_around_one_person_give_one_person(estimator):
     assert [person.score for person in people] == [0.8]
 
 
-def test_with_too_many_boxes_the_surest_are_taken(pose_model):
-    few = PoseEstimator(model=pose_model, detector=None, threads=1, most_people=2)
-    people = few.estimate(IMAGE, CAMERA, [box_of_somebody(x, 5) for x in (-2, 0, 2)], scores=[0.5, 0.9, 0.7])
-    assert sorted(person.score for person in people) == [0.7, 0.9]
+def test_with_too_many_boxes_the_nearest_people_are_taken_however_sure_the_others_are(pose_model):
+    few = PoseEstimator(model=pose_model, detector=None, threads=1, max_people=2)
+    boxes = [box_of_somebody(x, z) for x, z in ((-2, 4), (0, 7), (2, 5))]
+    people = few.estimate(IMAGE, CAMERA, boxes, scores=[0.5, 0.9, 0.7])
+    assert [person.score for person in people] == [0.7, 0.5]
 
 
 def test_deviations_turn_with_the_crop(tmp_path):

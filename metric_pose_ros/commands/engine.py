@@ -33,11 +33,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     build.add_argument("--engine", default="auto", choices=("auto", *_KINDS))
     build.add_argument(
-        "--most-people",
+        "--max-people",
         type=int,
         default=BATCHES[-1],
         metavar="N",
-        help="the node's parameter most_people, which the engine must be built for (default: %(default)s)",
+        help="the node's parameter max_people, which the engine must be built for (default: %(default)s)",
     )
     verbs.add_parser("list", help="show what is there")
     clear = verbs.add_parser("clear", help="remove engines; they are built again when needed")
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     cache = EngineCache()
     if arguments.verb == "build":
-        return _build(cache, arguments.models, arguments.engine, batches_up_to(arguments.most_people))
+        return _build(cache, arguments.models, arguments.engine, batches_up_to(arguments.max_people))
     if arguments.verb == "clear":
         gone = cache.clear(arguments.model)
         print(f"removed {len(gone)} files from {cache.folder}")

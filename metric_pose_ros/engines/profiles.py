@@ -63,15 +63,15 @@ class Profile:
         return " ".join(f"{name}={sizes}" for name, sizes in sorted(self.inputs.items()))
 
 
-def batches_up_to(most_people: int) -> tuple[int, ...]:
+def batches_up_to(max_people: int) -> tuple[int, ...]:
     """The batches to be fastest at where at most so many people are looked at; more come in parts.
 
     Raises:
         ValueError: if nobody is.
     """
-    if most_people < 1:
-        raise ValueError(f"at most {most_people} people were asked for, expected at least 1")
-    return tuple(sorted({min(count, most_people) for count in BATCHES}))
+    if max_people < 1:
+        raise ValueError(f"at most {max_people} people were asked for, expected at least 1")
+    return tuple(sorted({min(count, max_people) for count in BATCHES}))
 
 
 def profiles_for(model: ModelFile, batches: Sequence[int] = BATCHES) -> tuple[Profile, ...]:

@@ -166,11 +166,13 @@ class SeesCrowd:
         detector: finds who is not too hidden.
         timings: all zero.
         looks: how many crops were looked at so far.
+        max_people: that are looked at, at most.
     """
 
     scene: Scene
     timings: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("crop", "network", "placement"), 0.0))
     looks: int = 0
+    max_people: int = 100
 
     def __post_init__(self) -> None:
         self.detector = self._detect

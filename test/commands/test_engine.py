@@ -30,7 +30,7 @@ def test_engines_are_built_once_listed_and_cleared(folder, gpu, tmp_path, capsys
     assert main(["engine", "list"]) == 0
     assert capsys.readouterr().out == f"no engines in {folder}\n"
     for _ in range(2):
-        assert main(["engine", "build", str(model), "--most-people", "8"]) == 0
+        assert main(["engine", "build", str(model), "--max-people", "8"]) == 0
         assert "for NVIDIA Test with tensorrt_rtx" in capsys.readouterr().out
     assert main(["engine", "list"]) == 0
     listed = capsys.readouterr().out

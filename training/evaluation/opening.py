@@ -90,7 +90,7 @@ def open_model(path: Path, looking: Looking) -> Opened:
         detector=looking.detector,
         threads=looking.threads,
         mirror=looking.mirror,
-        most_people=MOST_PEOPLE,
+        max_people=MOST_PEOPLE,
         views=looking.views,
         only_plausible=looking.only_plausible,
     )
