@@ -82,7 +82,13 @@ def camera_bag(people: Sequence[int]) -> list[tuple[str, float, Any]]:
 
 def write(path: Path, messages: Sequence[tuple[str, float, Any]], storage: StoragePlugin = StoragePlugin.MCAP) -> Path:
     """A bag of messages, recorded a moment after their time."""
-    with Writer(path, version=8, storage_plugin=storage) as writer:
+    fill(Writer(path, version=8, storage_plugin=storage), messages)
+    return path
+
+
+def fill(bag: Writer, messages: Sequence[tuple[str, float, Any]]) -> None:
+    """Writes messages into a bag that is not yet open."""
+    with bag as writer:
         connections: dict[str, Any] = {}
         for topic, stamp_s, message in messages:
             kind = message.__msgtype__
@@ -90,7 +96,6 @@ def write(path: Path, messages: Sequence[tuple[str, float, Any]], storage: Stora
                 connections[topic] = writer.add_connection(topic, kind, typestore=typestore())
             data = typestore().serialize_cdr(message, kind)
             writer.write(connections[topic], round(stamp_s * 1e9) + DELAY_NS, data)
-    return path
 
 
 def raw(path: Path, topic: str) -> list[tuple[int, bytes]]:
