@@ -65,6 +65,11 @@ class RosProcess:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether the process is over.
 
