@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import logging
 import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
+from metric_pose_ros.model_hashes import verify
 from metric_pose_ros.skeleton import Skeleton
 from metric_pose_ros.spoken_skeletons import choose, spoken_skeletons
+
+logger = logging.getLogger(__name__)
 
 METADATA_KEY = "metric_pose_ros"
 FORMAT = 1
@@ -100,6 +102,8 @@ class ModelFile:
         metadata: the file's JSON entry.
         inputs: shape per input name; text or None where a size is free.
         outputs: the same for outputs.
+        sha256: of the file, in hexadecimal.
+        vouched: in words, who states this SHA-256.
     """
 
     path: Path
@@ -107,19 +111,32 @@ class ModelFile:
     metadata: dict[str, Any]
     inputs: dict[str, tuple[int | str | None, ...]]
     outputs: dict[str, tuple[int | str | None, ...]]
+    sha256: str = ""
+    vouched: str = ""
 
     @classmethod
     def open(cls, name_or_path: str | Path) -> ModelFile:
         """Reads and checks a model's description, not its weights' meaning.
+
+        Nothing of the file is loaded before its SHA-256 was compared with what is stated of it, see
+        `metric_pose_ros.model_hashes`: a damaged or replaced file is refused.
 
         Args:
             name_or_path: a path, or the name of a shipped model such as ``metric_pose_heavy``, ``fast`` or ``movenet``.
 
         Raises:
             FileNotFoundError: if there is no such file; the message says where it was looked for.
-            ModelError: if it is no ONNX file of ours.
+            ModelError: if it is no ONNX file of ours, or not the file that it is stated to be.
         """
         path = find_model(name_or_path)
+        shipped = path.stem in SHORT_NAMES.values() and path.parent.resolve() in [
+            directory.resolve() for directory in model_directories()
+        ]
+        try:
+            sha256, vouched = verify(path, must_be_stated=shipped)
+        except (OSError, ValueError) as error:
+            raise ModelError(str(error)) from error
+        logger.info("%s has the SHA-256 %s, %s", path, sha256, vouched)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
@@ -141,7 +158,7 @@ class ModelFile:
                     f"{path} has no {METADATA_KEY!r} metadata: it was not exported for this package and is not laid "
                     f"out as a known detector ({', '.join(_PLUGGED_IN)})"
                 )
-            return cls(path, plugged, {}, inputs, outputs)
+            return cls(path, plugged, {}, inputs, outputs, sha256, vouched)
         try:
             metadata = json.loads(text)
             version, kind = metadata["format"], metadata.get("kind", "pose")
@@ -149,14 +166,9 @@ class ModelFile:
             raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
         if version != FORMAT:
             raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")
-        model = cls(path, kind, metadata, inputs, outputs)
+        model = cls(path, kind, metadata, inputs, outputs, sha256, vouched)
         model._check_tensors()
         return model
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of the file, in hexadecimal."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def image_size(self, name: str) -> tuple[int, int]:
         """Height and width of an image input (N, 3, height, width), px; where they are free, what RT-DETR was made

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from metric_pose_ros.models import ModelError, ModelFile, find_model, model_directories
+from metric_pose_ros.models import SHORT_NAMES, ModelError, ModelFile, find_model, model_directories
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import metadata, save_detector, save_pose_model
 
@@ -87,9 +87,10 @@ def test_shipped_models_are_found_by_name(name):
     assert find_model(name).parent in model_directories()
 
 
-@pytest.mark.parametrize("name", ["movenet_multipose", "nanodet"])
-def test_shipped_detectors_match_their_cards(name):
+@pytest.mark.parametrize("name", SHORT_NAMES)
+def test_shipped_models_match_their_cards(name):
     model = ModelFile.open(name)
-    card = (model_directories()[-1] / f"{name}.md").read_text(encoding="utf-8")
+    card = (model_directories()[-1] / f"{SHORT_NAMES[name]}.md").read_text(encoding="utf-8")
     assert model.sha256 in card
+    assert model.vouched == "as SHA256SUMS states"
     assert model.metadata["licence"].split()[0] in card

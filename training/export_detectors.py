@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from metric_pose_ros.model_hashes import state
+
 _ORIGINS = {
     "movenet_multipose": {
         "kind": "movenet_multipose",
@@ -97,6 +99,7 @@ def main() -> None:
     helper.set_model_props(model, {"metric_pose_ros": json.dumps(entry)})
     onnx.checker.check_model(model)
     onnx.save(model, arguments.out)
+    print(f"{arguments.out}: SHA-256 {state(arguments.out)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from metric_pose_ros.model_hashes import state
 from metric_pose_ros.skeleton import Skeleton
 from training.checkpoint import write_checkpoint
 from training.exporting.precision import PRECISIONS, store_weights_as_fp16, with_rounded_weights
@@ -197,7 +197,7 @@ def card(path: Path, release: Release) -> str:
     spoken = ", ".join(f"`{skeleton.name}` ({len(skeleton)})" for _, skeleton in release.skeletons)
     rows = {
         "File": f"{path.name}, {path.stat().st_size / 1e6:.1f} MB",
-        "SHA-256": f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`",
+        "SHA-256": f"`{state(path)}`",
         "Origin": ORIGIN,
         "Licence": f"{LICENCE}: the authors' weights come from data sets whose licences forbid commercial use",
         "Network": f"EfficientNetV2-{settings.size.upper()}, crops of {settings.crop_side} px, MeTRAbs head",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
+from metric_pose_ros.model_hashes import state
 from training.evaluation.tables import Table
 from training.model_file import PoseFile
 
@@ -15,7 +15,7 @@ _PROTOCOL = "<!-- protocol: {} -->"
 
 
 def write_card(model: Path, protocol: str, tables: list[Table], picture: Path | None = None) -> Path:
-    """Writes or refreshes ``<model>.md``.
+    """Writes or refreshes ``<model>.md``, and states the file's SHA-256 in ``SHA256SUMS`` beside it.
 
     What people wrote outside the measured part of an existing card stays, and so do the results of other protocols as
     long as they are of the same file.
@@ -37,7 +37,7 @@ def write_card(model: Path, protocol: str, tables: list[Table], picture: Path | 
     start, end = text.find(MEASURED), text.find(END)
     if start < 0 or end < start:
         raise ValueError(f"{card} has no measured part ({MEASURED} ... {END}): add the two lines, or delete the card")
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    digest = state(model)
     sections = _sections(text[start:end]) if digest in text[start:end] else {}
     shown = [] if picture is None else [f"![{protocol}: {picture.stem}]({picture.name})"]
     sections[protocol] = "\n\n".join([*(table.markdown() for table in tables), *shown])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import yaml
 
+from metric_pose_ros.model_hashes import sha256_of
 from metric_pose_ros.models import ModelFile, find_model
 from training.exporting.half_precision import to_half
 
@@ -61,7 +62,7 @@ class Case:
             {value.name: ("N", *(size.dim_value for size in value.type.tensor_type.shape.dim[1:])) for value in values}
             for values in (graph.graph.input, graph.graph.output)
         ]
-        return ModelFile(path, "pose", {}, *shapes)
+        return ModelFile(path, "pose", {}, *shapes, sha256_of(path))
 
 
 def cases() -> list[Case]:
