@@ -88,6 +88,13 @@ def open_detector(name_or_path: str, threads: int = 2) -> Detector:
     return Combined((MoveNet(engine, _NEAR_SIDE), MoveNet(engine, _FAR_SIDE)))
 
 
+def trouble_of(detector: Detector | None) -> str:
+    """What keeps a detector's engines from running as they should, in words; empty if nothing does."""
+    parts = detector.parts if isinstance(detector, Combined) else (detector,)
+    # They may be anybody's own. Parts share an engine.
+    return "; ".join(sorted({getattr(getattr(part, "_engine", None), "trouble", "") for part in parts} - {""}))
+
+
 class Combined:
     """Several detectors whose findings are merged.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros.detection import Detector, open_detector
+from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
@@ -59,7 +59,6 @@ class PoseEstimator:
         model: the model's file; None for a network that was given.
         max_people: as above.
         timings: seconds per stage of the latest call: ``detection``, ``crop``, ``network``, ``placement``.
-        description: what runs the network, on what, and why.
         on_gpu: whether that is a GPU.
 
     Raises:
@@ -87,9 +86,6 @@ class PoseEstimator:
             self.model = ModelFile.open(model)
             self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(max_people))
         self.info = self._network.info
-        self.description = self._network.description
-        if self.model is not None:
-            self.description += f"; SHA-256 {self.model.sha256[:12]}, {self.model.vouched}"
         self.on_gpu = self._network.on_gpu
         if isinstance(detector, str):
             detector = open_detector(detector, threads if detector_threads is None else detector_threads)
@@ -111,6 +107,17 @@ class PoseEstimator:
     def skeleton(self) -> Skeleton:
         """Names and bones of every person's joints."""
         return self.info.skeleton
+
+    @property
+    def description(self) -> str:
+        """What runs the network now, on what, and why."""
+        file = f"; SHA-256 {self.model.sha256[:12]}, {self.model.vouched}" if self.model is not None else ""
+        return self._network.description + file
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the networks from running as they should, in words; empty if nothing does."""
+        return "; ".join(filter(None, [getattr(self._network, "trouble", ""), trouble_of(self.detector)]))
 
     def __call__(self, image_bgr: Image, camera: Camera) -> list[Person]:
         """Detects and places everyone.

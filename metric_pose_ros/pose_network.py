@@ -58,10 +58,19 @@ class PoseNetwork:
 
     def __init__(self, engine: Engine, info: PoseModelInfo) -> None:
         self.info = info
-        self.description = f"{info.name} {info.version}: {engine.description}"
         # Training's engines do not say so.
         self.on_gpu: bool = getattr(engine, "on_gpu", False)
         self._engine = engine
+
+    @property
+    def description(self) -> str:
+        """What runs the network now, on what, and why."""
+        return f"{self.info.name} {self.info.version}: {self._engine.description}"
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the engine from running as it should, in words; empty if nothing does."""
+        return getattr(self._engine, "trouble", "")
 
     def __call__(self, crops: npt.NDArray[np.float32], intrinsics: Floats) -> PoseBatch:
         """Poses in crops.

@@ -32,6 +32,8 @@ class SeesBrightFigure:
     """A pose network that sees the standing person in a bright figure on dark ground, as tall as it, or is sure of
     nothing."""
 
+    description = "sees bright figures"
+
     def __call__(self, crops, intrinsics):
         pose = STANDING_MM - [0, 50, 0]  # the middle of head and feet is the origin
         joints2d, absolute, std = [], [], []

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import numpy.typing as npt
 
-from metric_pose_ros.engines.choice import BEST_FIRST, Options, open_best, open_kind
+from metric_pose_ros.engines.choice import BEST_FIRST, Options, open_best, open_kind, open_spare
+from metric_pose_ros.engines.enduring import EnduringEngine
 from metric_pose_ros.engines.failures import EngineFailure, EngineOutOfMemory
-from metric_pose_ros.engines.profiles import BATCHES
+from metric_pose_ros.engines.profiles import BATCHES, batched_inputs
 from metric_pose_ros.models import ModelFile
 
 __all__ = [
@@ -27,13 +28,12 @@ ENGINES = ("auto", *BEST_FIRST)
 
 
 class Engine(Protocol):
-    """A network that is ready to run.
+    """A network that is ready to run."""
 
-    Attributes:
-        description: what runs it, on what, and why that was chosen; printed at start.
-    """
-
-    description: str
+    @property
+    def description(self) -> str:
+        """What runs it, on what, and why that was chosen; printed at start."""
+        ...
 
     def run(self, **arrays: npt.NDArray) -> dict[str, npt.NDArray]:
         """Inputs by name -> outputs by name, as NumPy arrays.
@@ -49,6 +49,8 @@ class Engine(Protocol):
 def open_engine(model: ModelFile, engine: str = "auto", threads: int = 2, batches: Sequence[int] = BATCHES) -> Engine:
     """Makes a model ready to run.
 
+    An engine on a GPU that fails later is helped by fewer crops and by the CPU, see `EnduringEngine`.
+
     With TensorRT this may build an engine first, which takes from seconds to minutes and is said in the log.
 
     Args:
@@ -63,9 +65,10 @@ def open_engine(model: ModelFile, engine: str = "auto", threads: int = 2, batche
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; known are {', '.join(ENGINES)}")
     options = Options(threads, batches)
-    if engine == "auto":
-        return open_best(model, options)
     try:
-        return open_kind(engine, model, options, "asked for")
+        opened = open_best(model, options) if engine == "auto" else open_kind(engine, model, options, "asked for")
     except EngineFailure as error:
         raise ValueError(f"engine {engine} does not run here: {error}; engine 'auto' takes what does") from error
+    if not opened.on_gpu:
+        return opened
+    return EnduringEngine(model.path.stem, opened, lambda: open_spare(model, options), batched_inputs(model))

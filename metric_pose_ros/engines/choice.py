@@ -16,6 +16,7 @@ from metric_pose_ros.engines.cuda import CudaError, Device, open_device
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.engines.profiles import BATCHES, batched_inputs, profiles_for
 from metric_pose_ros.engines.tensorrt import TensorRTEngine
+from metric_pose_ros.model_hashes import sha256_of
 from metric_pose_ros.models import ModelFile
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,18 @@ def open_kind(kind: str, model: ModelFile, options: Options, reason: str) -> Onn
         _check_provider()
         return OnnxRuntimeEngine(model.path, options.threads, "cuda", reason)
     return OnnxRuntimeEngine(model.path, options.threads, "cpu", reason)
+
+
+def open_spare(model: ModelFile, options: Options) -> OnnxRuntimeEngine:
+    """What a model runs on when its engine on a GPU has failed.
+
+    Raises:
+        ValueError: if the file is no longer the one that the engine was made of.
+        OSError: if it is gone.
+    """
+    if sha256_of(model.path) != model.sha256:
+        raise ValueError(f"{model.path} is not the file any more that was loaded")
+    return OnnxRuntimeEngine(model.path, options.threads, "cpu", "in place of a GPU")
 
 
 def engine_key(trt: ModuleType, device: Device, model: ModelFile, batches: Sequence[int]) -> EngineKey:
