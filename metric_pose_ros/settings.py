@@ -15,26 +15,32 @@ def _parameter(
     high: float | None = None,
     live: bool = False,
     node_only: bool = False,
+    read_only: bool = False,
 ) -> Any:
     """A row of the table.
 
-    `live` ones take effect at the next frame, others when the node is configured; `node_only` ones say nothing about
-    the frames of a bag.
+    `live` ones take effect at the next frame, `read_only` ones only when the process starts, others when the node is
+    configured; `node_only` ones say nothing about the frames of a bag.
     """
-    return field(default=default, metadata={"text": text, "low": low, "high": high, "live": live, "node": node_only})
+    marks = {"live": live, "node": node_only, "read_only": read_only}
+    return field(default=default, metadata={"text": text, "low": low, "high": high, **marks})
 
 
 @dataclass(frozen=True)
 class Settings:
     """Values of the parameters. ``config/metric_pose.yaml`` lists the same with their defaults."""
 
-    autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.", node_only=True)
+    autostart: bool = _parameter(
+        True, "Configure and activate at start, without a lifecycle manager.", node_only=True, read_only=True
+    )
     model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
     skeleton: str = _parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
     engine: str = _parameter(
         "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda or onnxruntime."
     )
-    build_only: bool = _parameter(False, "Build the engines that are missing for this GPU, then end.", node_only=True)
+    build_only: bool = _parameter(
+        False, "Build the engines that are missing for this GPU, then end.", node_only=True, read_only=True
+    )
     detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
     detections_topic: str = _parameter(
         "", "Topic of 2D detections to take instead of the detector's; needs vision_msgs."
@@ -80,9 +86,9 @@ class Settings:
     publish_overlay: bool = _parameter(True, "Publish the image with skeletons while somebody listens.", live=True)
     publish_tf: bool = _parameter(True, "Publish a TF frame per body and joint.", live=True)
     publish_poses: bool = _parameter(True, "Publish a pose per body.", live=True)
-    publish_people: bool = _parameter(False, "Publish /people for nav2's social layers; needs people_msgs.")
-    publish_detections: bool = _parameter(False, "Publish a 3D box per person; needs vision_msgs.")
-    publish_humans: bool = _parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.")
+    publish_people: bool = _parameter(False, "Publish /people for nav2's social layers; needs people_msgs.", live=True)
+    publish_detections: bool = _parameter(False, "Publish a 3D box per person; needs vision_msgs.", live=True)
+    publish_humans: bool = _parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.", live=True)
     publish_when_unheard: bool = _parameter(
         True, "Look for people even while nobody subscribes to what is published.", live=True, node_only=True
     )
@@ -107,11 +113,24 @@ class Settings:
     image_is_rectified: bool = _parameter(
         False, "Images come without distortion (image_rect): CameraInfo's P describes them, not K and D."
     )
-    diagnostics_period: float = _parameter(1.0, "Seconds between messages on /diagnostics.", 0.1, 60.0, node_only=True)
+    default_fov: float = _parameter(
+        0.0,
+        "Degrees that the longer image side is taken to span as long as there is no calibration; 0 waits for one.",
+        0.0,
+        179.0,
+    )
+    image_is_resized: bool = _parameter(
+        False, "Images are scaled (not cropped) to another size than their calibration is for: it is scaled as well."
+    )
+    diagnostics_period: float = _parameter(
+        1.0, "Seconds between messages on /diagnostics.", 0.1, 60.0, node_only=True, read_only=True
+    )
 
 
 LIVE = frozenset(row.name for row in fields(Settings) if row.metadata["live"])
 """Parameters that may change while the node runs."""
+READ_ONLY = frozenset(row.name for row in fields(Settings) if row.metadata["read_only"])
+"""Parameters that count only when the process starts."""
 NODE_ONLY = frozenset(row.name for row in fields(Settings) if row.metadata["node"])
 """Parameters that mean nothing for a bag."""
 

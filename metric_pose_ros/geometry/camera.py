@@ -17,6 +17,10 @@ from metric_pose_ros.geometry.distortion import Lens, Polynomial, lens
 Floats = npt.NDArray[np.floating]
 
 
+class UncalibratedError(ValueError):
+    """A camera whose intrinsic matrix is all zero, as drivers publish it until somebody calibrates."""
+
+
 @dataclass(frozen=True, eq=False)
 class Camera:
     """Intrinsics and distortion of one camera, as ROS' CameraInfo has them.
@@ -31,6 +35,7 @@ class Camera:
         height: px.
 
     Raises:
+        UncalibratedError: if K is all zero.
         ValueError: if K is no intrinsic matrix, the size is not positive, or model and coefficients do not fit.
     """
 
@@ -47,7 +52,7 @@ class Camera:
         if K.shape != (3, 3):
             raise ValueError(f"K has shape {K.shape}, expected (3, 3)")
         if not K.any():
-            raise ValueError("K is all zero: this camera is not calibrated. Calibrate it, or give a camera file")
+            raise UncalibratedError("K is all zero: this camera is not calibrated. Calibrate it, or give a camera file")
         if not np.isfinite(K).all():
             raise ValueError(f"K holds values that are not finite: {K.tolist()}")
         if K[0, 0] <= 0 or K[1, 1] <= 0 or not np.allclose(K[[1, 2, 2, 2], [0, 0, 1, 2]], [0, 0, 0, 1]):
@@ -113,6 +118,16 @@ class Camera:
         focal = max(width, height) / 2 / math.tan(math.radians(fov_degrees) / 2)
         K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
         return cls(K, np.zeros(0), "pinhole", width, height)
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same camera where its images are scaled to another size, not cropped."""
+        scale = np.array([width / self.width, height / self.height])
+        K = self.K.copy()
+        # Pixels' centres are at whole numbers, so the image begins half a pixel before the first one.
+        K[:2, 2] += 0.5
+        K[:2] *= scale[:, None]
+        K[:2, 2] -= 0.5
+        return Camera(K, self.distortion, self.model, width, height)
 
     @property
     def straight(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.camera import Camera, UncalibratedError
 from metric_pose_ros.messages.types import MessageTypes
 
 
@@ -18,7 +18,8 @@ def to_camera(message: Any, topic: str) -> Camera:
         topic: where it came from, for the error's text.
 
     Raises:
-        ValueError: if K is all zero or not finite, the size is zero, or the distortion model is unknown.
+        UncalibratedError: if K is all zero.
+        ValueError: if K is not finite, the size is zero, or the distortion model is unknown.
     """
     K = np.array(message.k, float).reshape(3, 3)
     return _camera(message, topic, K, np.array(message.d, float), message.distortion_model)
@@ -36,6 +37,8 @@ def to_rectified_camera(message: Any, topic: str) -> Camera:
 def _camera(message: Any, topic: str, K: np.ndarray, distortion: np.ndarray, model: str) -> Camera:
     try:
         camera = Camera(K, distortion, model, message.width, message.height)
+    except UncalibratedError as error:
+        raise UncalibratedError(f"CameraInfo on {topic}: {error}") from error
     except ValueError as error:
         raise ValueError(f"CameraInfo on {topic}: {error}") from error
     region = message.roi

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from metric_pose_ros.complaints import Complaints
 from metric_pose_ros.detection import OutsideDetections
-from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.camera import Camera, UncalibratedError
 from metric_pose_ros.messages import camera_info, compressed_images, images
 from metric_pose_ros.messages.detections import to_detections
 from metric_pose_ros.messages.stamps import seconds
@@ -70,7 +70,9 @@ class CameraMessages:
         self._image_topic, self._info_topic = image_topic, info_topic
         self._complaints = complaints
         self._now = now
-        self._rectified = settings.image_is_rectified
+        self._rectified, self._resized = settings.image_is_rectified, settings.image_is_resized
+        self._fov = settings.default_fov
+        self._derived: tuple[Camera | None, Camera] | None = None
         self._cameras: dict[str, tuple[bytes, Camera | ValueError]] = {}
 
     def frame(self, message: Any, frame_id: str) -> Frame:
@@ -95,12 +97,13 @@ class CameraMessages:
             image = convert(message)
         except ValueError as error:
             raise ValueError(f"image on {self._image_topic}: {error}") from error
-        camera = self.fixed or self._camera(message.header.frame_id)
+        camera = self._camera_of(message.header.frame_id, image.shape[1], image.shape[0])
         if image.shape[:2] != (camera.height, camera.width):
             source = "the camera file" if self.fixed else f"CameraInfo on {self._info_topic}"
             raise ValueError(
                 f"images on {self._image_topic} are {image.shape[1]}x{image.shape[0]} pixels, but {source} is for "
-                f"{camera.width}x{camera.height}: calibrate the camera at the size it runs at"
+                f"{camera.width}x{camera.height}: calibrate the camera at the size it runs at, or set image_is_resized "
+                "if these images are scaled, not cropped"
             )
         stamp = message.header.stamp
         if stamp.sec == 0 and stamp.nanosec == 0:
@@ -125,8 +128,29 @@ class CameraMessages:
         try:
             camera = convert(message, self._info_topic)
         except ValueError as error:
-            camera = ValueError(f"{error}. The parameter camera_yaml takes a calibration file instead")
+            kind = UncalibratedError if isinstance(error, UncalibratedError) else ValueError
+            camera = kind(f"{error}. The parameter camera_yaml takes a calibration file instead")
         self._cameras[message.header.frame_id] = (fingerprint, camera)
+
+    def _camera_of(self, frame_id: str, width: int, height: int) -> Camera:
+        """The camera of an image of this size, or as near to it as the parameters allow."""
+        known: Camera | None
+        try:
+            known = self.fixed or self._camera(frame_id)
+        except (NotReadyError, UncalibratedError) as reason:
+            if not self._fov:
+                raise
+            self._complaints.warning(
+                f"{reason}. A field of view of {self._fov:g} degrees is assumed (default_fov): distances are as good "
+                "as that"
+            )
+            known = None
+        if known is not None and (not self._resized or (known.width, known.height) == (width, height)):
+            return known
+        if self._derived is None or self._derived[0] is not known or self._derived[1].width != width:
+            made = known.resized(width, height) if known else Camera.from_fov(width, height, self._fov)
+            self._derived = known, made
+        return self._derived[1]
 
     def _camera(self, frame_id: str) -> Camera:
         # A copy, since another thread may be storing.
@@ -134,7 +158,7 @@ class CameraMessages:
         if not cameras:
             raise NotReadyError(
                 f"no CameraInfo yet on {self._info_topic}: start the camera's driver or remap camera_info; "
-                "without calibration, set camera_yaml"
+                "without calibration, set camera_yaml or default_fov"
             )
         if frame_id not in cameras:
             known = next(reversed(cameras))
@@ -149,7 +173,7 @@ class CameraMessages:
             frame_id = known
         camera = cameras[frame_id][1]
         if isinstance(camera, ValueError):
-            raise ValueError(str(camera))
+            raise type(camera)(str(camera))
         return camera
 
 

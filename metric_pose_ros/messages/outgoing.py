@@ -92,7 +92,8 @@ class PeopleMessages:
         self._markers = PersonMarkers(types, Look())
         self._bodies = Bodies(types)
         self._header = types.make("std_msgs/msg/Header")
-        self._people_header = self._header
+        self._people_header: Any = None
+        self._has_listed = False
 
     def about(
         self, frame: Frame, people: Sequence[Person], settings: Settings, wanted: Callable[[str], bool]
@@ -114,7 +115,7 @@ class PeopleMessages:
             yield Outgoing(of_camera(topic, self._camera), message)
 
     def clear(self, settings: Settings) -> Iterator[Outgoing]:
-        """Deletes every marker that is shown, and says that nobody is there."""
+        """Deletes every marker that is shown, and says that nobody is there any more."""
         for topic, message in self._clear(settings):
             yield Outgoing(of_camera(topic, self._camera), message)
 
@@ -132,11 +133,13 @@ class PeopleMessages:
             yield Outgoing(POSES, poses.from_people(self._types, header, people))
         if settings.publish_overlay:
             yield from self._overlays(frame, people, least, wanted)
+        yield from self._last_words(not settings.publish_people, not settings.publish_humans)
         if settings.publish_people:
             yield from self._people(frame, people, settings)
         if settings.publish_detections and wanted(DETECTIONS):
             yield Outgoing(DETECTIONS, detections.from_people(self._types, header, people, least))
         if settings.publish_humans:
+            self._has_listed = True
             yield from (
                 Outgoing(*named)
                 for named in self._bodies.about(header, frame.stamp_s, frame.image_bgr, people, wanted, least)
@@ -144,10 +147,16 @@ class PeopleMessages:
 
     def _clear(self, settings: Settings) -> Iterator[Outgoing]:
         yield Outgoing(MARKERS, self._markers.clear(self._header))
-        if settings.publish_people and self._people_header.frame_id:
+        yield from self._last_words(settings.publish_people, settings.publish_humans)
+
+    def _last_words(self, of_people: bool, of_humans: bool) -> Iterator[Outgoing]:
+        """Says once that nobody is there, where something was said before; markers know for themselves."""
+        if of_people and self._people_header is not None:
             nobody = people_messages.from_people(self._types, self._people_header, [], np.eye(4))
+            self._people_header = None
             yield Outgoing(PEOPLE, nobody)
-        if settings.publish_humans:
+        if of_humans and self._has_listed:
+            self._has_listed = False
             yield Outgoing(LIST, self._bodies.clear(self._header))
 
     def _draw(self, people: Sequence[Person], settings: Settings, wanted: Callable[[str], bool]) -> Iterator[Outgoing]:

@@ -21,7 +21,7 @@ from metric_pose_ros.engines.cuda import memory_in_use
 from metric_pose_ros.messages.outgoing import PeopleMessages
 from metric_pose_ros.messages.types import InstalledTypes
 from metric_pose_ros.pipeline import Streams, open_streams
-from metric_pose_ros.ros import diagnostics, parameters, stopping
+from metric_pose_ros.ros import diagnostics, packages, parameters, stopping
 from metric_pose_ros.ros.frames import FrameListener
 from metric_pose_ros.ros.input import CameraInput
 from metric_pose_ros.ros.latest import Latest
@@ -189,7 +189,14 @@ class MetricPoseNode(LifecycleNode):
         if fixed and self._streams is not None:
             reason = f"{', '.join(fixed)} can only change while the node is unconfigured: deactivate and clean up first"
             return SetParametersResult(successful=False, reason=reason)
-        self.settings = replace(self.settings, **known)
+        settings = replace(self.settings, **known)
+        if self._output is not None:
+            try:
+                packages.check(settings)
+            except ValueError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+            self._output.offer(settings, self._state == "active")
+        self.settings = settings
         return SetParametersResult(successful=True)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode
+from lifecycle_msgs.msg import State
+from rclpy.lifecycle import LifecycleNode, LifecycleState
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
 from metric_pose_ros.messages.humans import LIST
@@ -33,14 +34,34 @@ class PeopleOutput:
     def __init__(self, node: LifecycleNode, settings: Settings) -> None:
         packages.check(settings)
         self._node = node
+        self._to: dict[str, Any] = {}
+        self._bodies = BodyPublishers(node)
+        self.offer(settings)
+
+    def offer(self, settings: Settings, activate: bool = False) -> None:
+        """Makes the publishers that the parameters ask for and that are not there yet.
+
+        Those that are not asked for any more stay until `close`, silent, as those of switches in other nodes do.
+
+        Args:
+            settings: of now, checked.
+            activate: whether the node is active, so that new publishers have to be, too.
+        """
         topics = {
             of_camera(topic.name, camera): topic
             for camera in camera_names(settings)
             for topic in TOPICS
             if not topic.parameter or getattr(settings, topic.parameter)
         }
-        self._to = {name: self._publisher(installed(topic.kind), name, topic.depth) for name, topic in topics.items()}
-        self._bodies = BodyPublishers(node)
+        new = {
+            name: self._publisher(installed(topic.kind), name, topic.depth)
+            for name, topic in topics.items()
+            if name not in self._to
+        }
+        for publisher in new.values() if activate else ():
+            publisher.on_activate(LifecycleState(label="active", state_id=State.PRIMARY_STATE_ACTIVE))
+        # In one step, since the worker may be looking.
+        self._to = {**self._to, **new}
 
     def listened(self) -> bool:
         """Whether anybody subscribes to anything that is published."""

@@ -27,8 +27,16 @@ def read(node: Node) -> Settings:
 
 
 def _descriptor(row: Field) -> ParameterDescriptor:
-    effect = "at the next frame" if row.metadata["live"] else "when the node is configured"
-    descriptor = ParameterDescriptor(description=row.metadata["text"], additional_constraints=f"Takes effect {effect}.")
+    effect = "when the node is configured"
+    if row.metadata["live"]:
+        effect = "at the next frame"
+    elif row.metadata["read_only"]:
+        effect = "when the process starts"
+    descriptor = ParameterDescriptor(
+        description=row.metadata["text"],
+        additional_constraints=f"Takes effect {effect}.",
+        read_only=row.metadata["read_only"],
+    )
     low, high = row.metadata["low"], row.metadata["high"]
     if isinstance(row.default, float):
         descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]

@@ -132,3 +132,44 @@ def test_an_image_without_a_stamp_is_stamped_on_arrival_with_a_warning(
     source.keep_camera_info(info(WIDE, "left"))
     assert source.frame(images.from_bgr(TYPES, header("left", 0), BLACK), "").stamp_s == 99.0
     assert complaints.latest == "images on /robot/image have no stamp: the time of arrival is taken"
+
+
+def test_without_calibration_a_field_of_view_is_assumed_until_there_is_one(
+    complaints: Complaints, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = made(complaints, default_fov=90.0)
+    guessed = frame(source, "left").camera
+    np.testing.assert_allclose(guessed.K, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]])
+    assert "no CameraInfo yet on /robot/camera_info" in caplog.text
+    assert "A field of view of 90 degrees is assumed (default_fov)" in caplog.text
+    assert frame(source, "left").camera is guessed
+    source.keep_camera_info(info(NARROW, "left", k=np.zeros(9)))
+    assert frame(source, "left").camera.K[0, 0] == pytest.approx(32)
+    source.keep_camera_info(info(NARROW, "left"))
+    np.testing.assert_allclose(frame(source, "left").camera.K, NARROW.K)
+
+
+def test_a_field_of_view_replaces_no_calibration_that_is_wrong(complaints: Complaints) -> None:
+    source = made(complaints, default_fov=90.0)
+    source.keep_camera_info(info(NARROW, "left", k=np.full(9, np.nan)))
+    with pytest.raises(ValueError, match="K holds values that are not finite"):
+        frame(source, "left")
+
+
+def test_resized_images_get_a_resized_camera_if_that_is_said(complaints: Complaints) -> None:
+    large = Camera(
+        np.array([[500.0, 0, 310], [0, 510, 250], [0, 0, 1]]), np.array([0.1, 0, 0, 0, 0]), "plumb_bob", 640, 480
+    )
+    for settings in ({}, {"image_is_resized": True}):
+        source = made(complaints, **settings)
+        source.keep_camera_info(info(large, "left"))
+        if not settings:
+            with pytest.raises(ValueError, match="or set image_is_resized if these images are scaled, not cropped"):
+                frame(source, "left")
+            continue
+        small = frame(source, "left").camera
+        assert (small.width, small.height) == (64, 48)
+        points = np.array([[0.3, -0.2, 2.0], [-1.0, 0.5, 3.0]])
+        # As OpenCV's resize has it: the middle of a pixel of ten by ten is its 4.5th.
+        np.testing.assert_allclose(small.project(points), (large.project(points) - 4.5) / 10)
+        assert frame(source, "left").camera is small

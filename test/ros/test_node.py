@@ -109,3 +109,20 @@ def test_a_listener_who_asks_for_too_much_is_explained_in_the_log(bench: Bench, 
     assert "another durability" in line
     assert "Change its QoS settings" in line
     bench.node.destroy_subscription(subscription)
+
+
+def test_an_output_that_was_off_is_switched_on_while_the_node_runs(bench: Bench) -> None:
+    vision_msgs = pytest.importorskip("vision_msgs.msg")
+    topic = "/metric_pose/detections"
+    assert bench.node.count_publishers(topic) == 0
+    assert bench.set_parameter("publish_detections", True) == (True, "")
+    TOPICS["detections"] = (topic, vision_msgs.Detection3DArray)
+    bench.listen("detections")
+    (message,) = bench.see(2, "detections")
+    assert [found.id for found in message.detections] == ["p1", "p2"]
+
+
+def test_what_counts_at_start_is_read_only(bench: Bench) -> None:
+    taken, reason = bench.set_parameter("diagnostics_period", 2.0)
+    assert not taken
+    assert "read-only" in reason

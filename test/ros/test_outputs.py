@@ -139,10 +139,20 @@ def test_markers_switched_off_are_deleted_and_come_back(bench: Bench) -> None:
     bench.wait_for("markers", lambda array: any(marker.ns == "uncertainty" for marker in array.markers))
 
 
-def test_an_output_of_another_package_is_not_switched_on_while_it_runs(bench: Bench) -> None:
-    taken, reason = bench.set_parameter("publish_people", False)
-    assert not taken
-    assert "unconfigured" in reason
+def test_an_output_switched_off_says_that_nobody_is_there_and_falls_silent(bench: Bench) -> None:
+    see_with_transform(bench, 2, "people", "tracked")
+    for name in ("publish_people", "publish_humans"):
+        assert bench.set_parameter(name, False) == (True, "")
+    bench.see(2, "poses")
+    bench.wait_for("people", lambda message: message is bench.heard["people"][-1] and not message.people)
+    bench.wait_for("tracked", lambda message: message is bench.heard["tracked"][-1] and not message.ids)
+    quiet = len(bench.heard["people"]), len(bench.heard["tracked"])
+    bench.see(2, "poses")
+    assert (len(bench.heard["people"]), len(bench.heard["tracked"])) == quiet
+    for name in ("publish_people", "publish_humans"):
+        assert bench.set_parameter(name, True) == (True, "")
+    people, tracked = see_with_transform(bench, 2, "people", "tracked")
+    assert (len(people.people), len(tracked.ids)) == (2, 2)
 
 
 def test_a_disabled_node_leaves_images_alone_and_starts_again(bench: Bench, node: Running) -> None:

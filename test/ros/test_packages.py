@@ -6,7 +6,7 @@ import pytest
 
 from metric_pose_ros.ros.packages import NEEDED, check, debian_name
 from metric_pose_ros.settings import Settings
-from test.ros.graph import Running
+from test.ros.graph import Bench, Running
 
 
 def test_every_parameter_that_needs_a_package_is_off_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +26,14 @@ def test_what_is_missing_is_named_with_what_to_install(monkeypatch: pytest.Monke
 def test_without_a_distribution_the_name_says_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     assert debian_name("people_msgs") == "ros-$ROS_DISTRO-people-msgs"
+
+
+def test_an_output_whose_package_is_missing_is_not_switched_on_while_the_node_runs(bench: Bench) -> None:
+    with Running("test.ros.without_people_msgs") as running:
+        running.wait_for_log("active: listening")
+        taken, reason = bench.set_parameter("publish_people", True)
+        assert not taken
+        assert "publish_people needs people_msgs, which is not installed" in reason
 
 
 def test_the_node_says_at_start_what_it_lacks_and_stays_up() -> None:

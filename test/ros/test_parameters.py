@@ -17,7 +17,7 @@ from metric_pose_ros.pipeline import open_streams
 from metric_pose_ros.ros import parameters
 from metric_pose_ros.ros.input import CameraInput
 from metric_pose_ros.ros.latest import Latest
-from metric_pose_ros.settings import LIVE, Settings
+from metric_pose_ros.settings import LIVE, READ_ONLY, Settings
 from test.fake_models import save_detector, save_pose_model
 from test.ros.graph import Running
 
@@ -46,15 +46,17 @@ def test_the_configuration_file_lists_every_parameter_with_its_default() -> None
 def test_the_configuration_file_describes_every_parameter_as_the_node_does() -> None:
     text = CONFIGURATION.read_text()
     for row in fields(Settings):
-        live = "(live) " if row.name in LIVE else ""
-        assert f"# {live}{row.metadata['text'].rstrip('.')}" in text, row.name
+        mark = "(live) " if row.name in LIVE else "(read-only) " if row.name in READ_ONLY else ""
+        assert f"# {mark}{row.metadata['text'].rstrip('.')}" in text, row.name
 
 
 def test_what_is_declared_reads_back_as_the_defaults() -> None:
     node = declared()
     assert parameters.read(node) == Settings()
     for row in fields(Settings):
-        assert node.describe_parameter(row.name).description == row.metadata["text"]
+        described = node.describe_parameter(row.name)
+        assert described.description == row.metadata["text"]
+        assert described.read_only == (row.name in READ_ONLY)
 
 
 def test_values_from_outside_replace_defaults() -> None:
