@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 
-def _parameter(
+def parameter(
     default: Any,
     text: str,
     low: float | None = None,
@@ -16,13 +16,14 @@ def _parameter(
     live: bool = False,
     node_only: bool = False,
     read_only: bool = False,
+    any_type: bool = False,
 ) -> Any:
     """A row of the table.
 
     `live` ones take effect at the next frame, `read_only` ones only when the process starts, others when the node is
-    configured; `node_only` ones say nothing about the frames of a bag.
+    configured; `node_only` ones say nothing about the frames of a bag; `any_type` ones are given as whatever comes.
     """
-    marks = {"live": live, "node": node_only, "read_only": read_only}
+    marks = {"live": live, "node": node_only, "read_only": read_only, "any_type": any_type}
     return field(default=default, metadata={"text": text, "low": low, "high": high, **marks})
 
 
@@ -30,43 +31,43 @@ def _parameter(
 class Settings:
     """Values of the parameters. ``config/metric_pose.yaml`` lists the same with their defaults."""
 
-    autostart: bool = _parameter(
+    autostart: bool = parameter(
         True, "Configure and activate at start, without a lifecycle manager.", node_only=True, read_only=True
     )
-    model: str = _parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
-    skeleton: str = _parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
-    engine: str = _parameter(
+    model: str = parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
+    skeleton: str = parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
+    engine: str = parameter(
         "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda or onnxruntime."
     )
-    build_only: bool = _parameter(
+    build_only: bool = parameter(
         False, "Build the engines that are missing for this GPU, then end.", node_only=True, read_only=True
     )
-    detector: str = _parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
-    detections_topic: str = _parameter(
+    detector: str = parameter("movenet", "Person detector: movenet, nanodet or a path to a detector file.")
+    detections_topic: str = parameter(
         "", "Topic of 2D detections to take instead of the detector's; needs vision_msgs."
     )
-    detections_class: str = _parameter("person", "Class of people among them; empty takes every class.")
-    detection_interval: int = _parameter(
+    detections_class: str = parameter("person", "Class of people among them; empty takes every class.")
+    detection_interval: int = parameter(
         8, "The detector looks at every so-many-th frame; tracks lead in between.", 1, 100, live=True
     )
-    background_detection: bool = _parameter(
+    background_detection: bool = parameter(
         True,
         "While somebody is tracked, the detector looks on a thread of its own, so that no frame waits for it.",
         node_only=True,
     )
-    threads: int = _parameter(2, "CPU threads; a detector in the background takes one of them.", 1, 64)
-    mirror: bool = _parameter(False, "Average over each person and the mirror image: slower, slightly better.")
-    max_people: int = _parameter(16, "Of more people, in all cameras, the nearest ones are looked at.", 1, 100)
-    min_confidence: float = _parameter(
+    threads: int = parameter(2, "CPU threads; a detector in the background takes one of them.", 1, 64)
+    mirror: bool = parameter(False, "Average over each person and the mirror image: slower, slightly better.")
+    max_people: int = parameter(16, "Of more people, in all cameras, the nearest ones are looked at.", 1, 100)
+    min_confidence: float = parameter(
         0.1, "Joints below are left out of markers, /tf and the overlay.", 0.0, 1.0, live=True
     )
-    smoothing_cutoff: float = _parameter(
+    smoothing_cutoff: float = parameter(
         1.5, "Hz of poses' motion that smoothing lets through at rest; lower is smoother.", 0.1, 100.0, live=True
     )
-    smoothing_beta: float = _parameter(
+    smoothing_beta: float = parameter(
         2.0, "Hz more of it per m/s; higher lags less behind fast motion.", 0.0, 100.0, live=True
     )
-    max_rate: float = _parameter(
+    max_rate: float = parameter(
         0.0,
         "Images per second that are looked at, at most; 0 takes as many as can be.",
         0.0,
@@ -74,29 +75,29 @@ class Settings:
         live=True,
         node_only=True,
     )
-    marker_lifetime: float = _parameter(
+    marker_lifetime: float = parameter(
         1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
     )
-    draw_uncertainty: bool = _parameter(
+    draw_uncertainty: bool = parameter(
         False, "Markers show each joint's standard deviation as an ellipsoid.", live=True
     )
-    draw_body: bool = _parameter(False, "Markers show the body as capsules.", live=True)
-    publish_markers: bool = _parameter(True, "Publish markers for RViz.", live=True)
-    publish_keypoints: bool = _parameter(True, "Publish every joint as a point of a cloud.", live=True)
-    publish_overlay: bool = _parameter(True, "Publish the image with skeletons while somebody listens.", live=True)
-    publish_tf: bool = _parameter(True, "Publish a TF frame per body and joint.", live=True)
-    publish_poses: bool = _parameter(True, "Publish a pose per body.", live=True)
-    publish_people: bool = _parameter(False, "Publish /people for nav2's social layers; needs people_msgs.", live=True)
-    publish_detections: bool = _parameter(False, "Publish a 3D box per person; needs vision_msgs.", live=True)
-    publish_humans: bool = _parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.", live=True)
-    publish_when_unheard: bool = _parameter(
+    draw_body: bool = parameter(False, "Markers show the body as capsules.", live=True)
+    publish_markers: bool = parameter(True, "Publish markers for RViz.", live=True)
+    publish_keypoints: bool = parameter(True, "Publish every joint as a point of a cloud.", live=True)
+    publish_overlay: bool = parameter(True, "Publish the image with skeletons while somebody listens.", live=True)
+    publish_tf: bool = parameter(True, "Publish a TF frame per body and joint.", live=True)
+    publish_poses: bool = parameter(True, "Publish a pose per body.", live=True)
+    publish_people: bool = parameter(False, "Publish /people for nav2's social layers; needs people_msgs.", live=True)
+    publish_detections: bool = parameter(False, "Publish a 3D box per person; needs vision_msgs.", live=True)
+    publish_humans: bool = parameter(False, "Publish /humans/bodies as ROS4HRI has it; needs hri_msgs.", live=True)
+    publish_when_unheard: bool = parameter(
         True, "Look for people even while nobody subscribes to what is published.", live=True, node_only=True
     )
-    fixed_frame: str = _parameter("", "Frame of /people, such as the costmap's; empty takes the camera's.")
-    tracking_frame: str = _parameter(
+    fixed_frame: str = parameter("", "Frame of /people, such as the costmap's; empty takes the camera's.")
+    tracking_frame: str = parameter(
         "", "Frame that stands still, such as odom, in which people are followed; empty takes the camera's."
     )
-    transform_patience: float = _parameter(
+    transform_patience: float = parameter(
         0.05,
         "Seconds to wait for the transform of an image's time before an older one is taken.",
         0.0,
@@ -104,25 +105,25 @@ class Settings:
         live=True,
         node_only=True,
     )
-    frame_id: str = _parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
-    cameras: str = _parameter(
+    frame_id: str = parameter("", "The camera's optical frame; empty takes the one in the images.", live=True)
+    cameras: str = parameter(
         "", "Names of several cameras, such as front,rear, each with topics of its own; empty for one."
     )
-    image_transport: str = _parameter("raw", "How images come: raw, or compressed (JPEG or PNG on image/compressed).")
-    camera_yaml: str = _parameter("", "Calibration file to use instead of CameraInfo.")
-    image_is_rectified: bool = _parameter(
+    image_transport: str = parameter("raw", "How images come: raw, or compressed (JPEG or PNG on image/compressed).")
+    camera_yaml: str = parameter("", "Calibration file to use instead of CameraInfo.")
+    image_is_rectified: bool = parameter(
         False, "Images come without distortion (image_rect): CameraInfo's P describes them, not K and D."
     )
-    default_fov: float = _parameter(
+    default_fov: float = parameter(
         0.0,
         "Degrees that the longer image side is taken to span as long as there is no calibration; 0 waits for one.",
         0.0,
         179.0,
     )
-    image_is_resized: bool = _parameter(
+    image_is_resized: bool = parameter(
         False, "Images are scaled (not cropped) to another size than their calibration is for: it is scaled as well."
     )
-    diagnostics_period: float = _parameter(
+    diagnostics_period: float = parameter(
         1.0, "Seconds between messages on /diagnostics.", 0.1, 60.0, node_only=True, read_only=True
     )
 

@@ -119,10 +119,7 @@ class _Run:
         self._overlays = {of_camera(OVERLAY, name) for name in lines}
         self._bodies = tuple(of_camera(_BODIES, name) for name in lines)
         self._ours = {
-            resolve(of_camera(topic.name, name))
-            for name in lines
-            for topic in TOPICS
-            if not topic.parameter or getattr(job.settings, topic.parameter)
+            resolve(of_camera(topic.name, name)) for name in lines for topic in TOPICS if topic.is_offered(job.settings)
         }
         self._kept = {each.topic for each in source.connections if self._is_kept(each, job.left_out)}
         self._looked_at = self._bad = 0

@@ -31,25 +31,79 @@ class Topic(NamedTuple):
         name: ``~`` stands for the node's name.
         kind: type of its messages.
         depth: how many of them are kept for who is slow.
-        parameter: that must be set for it to be there at all; empty if none.
+        text: what is in them.
+        switch: parameter that switches it on and off.
+        optional: whether it is there at all only where the switch was on.
     """
 
     name: str
     kind: str
     depth: int
-    parameter: str = ""
+    text: str
+    switch: str
+    optional: bool = False
+
+    def is_offered(self, settings: Settings) -> bool:
+        """Whether the parameters ask for it to be there."""
+        return not self.optional or getattr(settings, self.switch)
 
 
 TOPICS = (
-    Topic(MARKERS, "visualization_msgs/msg/MarkerArray", 10),
-    Topic(KEYPOINTS, "sensor_msgs/msg/PointCloud2", 10),
-    Topic(OVERLAY, "sensor_msgs/msg/Image", 1),
-    Topic(COMPRESSED_OVERLAY, "sensor_msgs/msg/CompressedImage", 1),
-    Topic(TF, "tf2_msgs/msg/TFMessage", 100),
-    Topic(POSES, "geometry_msgs/msg/PoseArray", 10),
-    Topic(PEOPLE, "people_msgs/msg/People", 10, "publish_people"),
-    Topic(DETECTIONS, "vision_msgs/msg/Detection3DArray", 10, "publish_detections"),
-    Topic(LIST, "hri_msgs/msg/IdsList", 1, "publish_humans"),
+    Topic(
+        MARKERS,
+        "visualization_msgs/msg/MarkerArray",
+        10,
+        "Bones, joints and a label with the distance per person, on demand uncertainty and body; deleted when somebody "
+        "leaves.",
+        "publish_markers",
+    ),
+    Topic(
+        KEYPOINTS,
+        "sensor_msgs/msg/PointCloud2",
+        10,
+        "x, y, z, person, joint, confidence and std of every joint; the parameter joint_names has their names.",
+        "publish_keypoints",
+    ),
+    Topic(
+        OVERLAY,
+        "sensor_msgs/msg/Image",
+        1,
+        "The image with skeletons; made only while somebody listens.",
+        "publish_overlay",
+    ),
+    Topic(COMPRESSED_OVERLAY, "sensor_msgs/msg/CompressedImage", 1, "The same as JPEG.", "publish_overlay"),
+    Topic(
+        TF,
+        "tf2_msgs/msg/TFMessage",
+        100,
+        "A frame body_<id> per person in the camera's (REP-155), with <joint>_<id> as its children.",
+        "publish_tf",
+    ),
+    Topic(POSES, "geometry_msgs/msg/PoseArray", 10, "A pose per body, turned as body_<id>.", "publish_poses"),
+    Topic(
+        PEOPLE,
+        "people_msgs/msg/People",
+        10,
+        "Positions and velocities in fixed_frame, for nav2's social layers; empty lists too.",
+        "publish_people",
+        optional=True,
+    ),
+    Topic(
+        DETECTIONS,
+        "vision_msgs/msg/Detection3DArray",
+        10,
+        "A box along each body, and the pelvis with its covariance.",
+        "publish_detections",
+        optional=True,
+    ),
+    Topic(
+        LIST,
+        "hri_msgs/msg/IdsList",
+        1,
+        "Who has topics below /humans/bodies (ROS4HRI, REP-155).",
+        "publish_humans",
+        optional=True,
+    ),
 )
 """All but those under ``/humans/bodies/<id>/``, which come and go with the ids of `LIST`."""
 

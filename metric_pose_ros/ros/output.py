@@ -51,7 +51,7 @@ class PeopleOutput:
             of_camera(topic.name, camera): topic
             for camera in camera_names(settings)
             for topic in TOPICS
-            if not topic.parameter or getattr(settings, topic.parameter)
+            if topic.is_offered(settings)
         }
         new = {
             name: self._publisher(installed(topic.kind), name, topic.depth)

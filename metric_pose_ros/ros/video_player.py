@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -24,24 +23,36 @@ from std_msgs.msg import Empty, Header
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.messages import camera_info, images
 from metric_pose_ros.messages.types import InstalledTypes
-from metric_pose_ros.ros import stopping
+from metric_pose_ros.ros import parameters, stopping
+from metric_pose_ros.settings import parameter
 
 _DEFAULT_RATE = 30.0
-_PARAMETERS: tuple[tuple[str, Any, str, tuple[float, float] | None], ...] = (
-    ("video", "", "Path of a video file, or the number of a webcam.", None),
-    ("camera_yaml", "", "Calibration file of the camera that took it, at the video's size.", None),
-    (
-        "fov_degrees",
+
+
+@dataclass(frozen=True)
+class PlayerSettings:
+    """Values of the player's parameters, which count when it starts."""
+
+    video: str = parameter("", "Path of a video file, or the number of a webcam.", read_only=True, any_type=True)
+    camera_yaml: str = parameter(
+        "", "Calibration file of the camera that took it, at the video's size.", read_only=True
+    )
+    fov_degrees: float = parameter(
         60.0,
         "Without a calibration: the angle that the longer image side is taken to span.",
-        (1.0, 179.0),
-    ),
-    ("rate", 0.0, "Frames per second; 0 takes the video's own rate.", (0.0, 1000.0)),
-    ("loop", False, "Start again at the end of a file.", None),
-    ("step", False, "Publish the next frame when asked on ~/next, not by the clock; stamps keep the rate.", None),
-    ("frame_id", "camera_optical_frame", "The camera's optical frame.", None),
-    ("wait_for_subscribers", 0, "Do not start before so many listen to image and camera_info.", (0, 100)),
-)
+        1.0,
+        179.0,
+        read_only=True,
+    )
+    rate: float = parameter(0.0, "Frames per second; 0 takes the video's own rate.", 0.0, 1000.0, read_only=True)
+    loop: bool = parameter(False, "Start again at the end of a file.", read_only=True)
+    step: bool = parameter(
+        False, "Publish the next frame when asked on ~/next, not by the clock; stamps keep the rate.", read_only=True
+    )
+    frame_id: str = parameter("camera_optical_frame", "The camera's optical frame.", read_only=True)
+    wait_for_subscribers: int = parameter(
+        0, "Do not start before so many listen to image and camera_info.", 0, 100, read_only=True
+    )
 
 
 class VideoError(Exception):
@@ -110,13 +121,8 @@ class VideoPlayer(Node):
 
     def __init__(self) -> None:
         super().__init__("video_player")
-        for name, default, text, limits in _PARAMETERS:
-            descriptor = ParameterDescriptor(description=text, dynamic_typing=name == "video")
-            if isinstance(default, float) and limits is not None:
-                descriptor.floating_point_range = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
-            elif limits is not None:
-                descriptor.integer_range = [IntegerRange(from_value=int(limits[0]), to_value=int(limits[1]), step=1)]
-            self.declare_parameter(name, default, descriptor)
+        parameters.declare(self, PlayerSettings)
+        self.settings = parameters.read_table(self, PlayerSettings)
         self._types = InstalledTypes()
         # Reliable suits every subscriber; a few images of depth, since only the newest matter.
         self._images_to = self.create_publisher(Image, "image", QoSProfile(depth=2))
@@ -135,21 +141,21 @@ class VideoPlayer(Node):
             FileNotFoundError: if there is no such camera file.
             ValueError: if the camera file is wrong or for another image size.
         """
-        video = Video.open(str(self._value("video")))
+        video = Video.open(str(self.settings.video))
         camera = self._camera(video)
-        rate = self._value("rate") or video.rate
+        rate = self.settings.rate or video.rate
         self.get_logger().info(
             f"playing {video.source}: {video.width}x{video.height} at {rate:g} frames/s"
             + (f", {video.frames} frames" if video.frames else "")
         )
         publishers = (self._images_to, self._info_to)
-        while min(each.get_subscription_count() for each in publishers) < self._value("wait_for_subscribers"):
+        while min(each.get_subscription_count() for each in publishers) < self.settings.wait_for_subscribers:
             rclpy.spin_once(self, timeout_sec=0.05)
         published = 0
         started = self.get_clock().now()
         due = time.monotonic()
-        for image in video.images(self._value("loop")):
-            if self._value("step"):
+        for image in video.images(self.settings.loop):
+            if self.settings.step:
                 # The first frame comes unasked.
                 self._wait_for_next(published)
                 self._publish(image, camera, started + Duration(nanoseconds=round(published / rate * 1e9)))
@@ -161,7 +167,7 @@ class VideoPlayer(Node):
             # Who falls behind goes on from now, instead of rushing to catch up.
             due = max(due + 1 / rate, time.monotonic())
         # The last image is shown for its time too, and so is on its way before this node is gone.
-        if self._value("step"):
+        if self.settings.step:
             self._wait_for_next(published)
         time.sleep(max(due - time.monotonic(), 0.0))
         if not published:
@@ -173,13 +179,10 @@ class VideoPlayer(Node):
         self.get_logger().info(f"end of {video.source}: {published} frames published")
         return published
 
-    def _value(self, name: str) -> Any:
-        return self.get_parameter(name).value
-
     def _camera(self, video: Video) -> Camera:
-        path = self._value("camera_yaml")
+        path = self.settings.camera_yaml
         if not path:
-            fov = self._value("fov_degrees")
+            fov = self.settings.fov_degrees
             self.get_logger().warning(
                 f"no camera_yaml given: a field of view of {fov:g} degrees is assumed; distances are as good as that"
             )
@@ -200,7 +203,7 @@ class VideoPlayer(Node):
             rclpy.spin_once(self, timeout_sec=0.1)
 
     def _publish(self, image: Any, camera: Camera, stamp: Time) -> None:
-        header = Header(stamp=stamp.to_msg(), frame_id=self._value("frame_id"))
+        header = Header(stamp=stamp.to_msg(), frame_id=self.settings.frame_id)
         self._info_to.publish(camera_info.from_camera(self._types, header, camera))
         self._images_to.publish(images.from_bgr(self._types, header, image))
 
