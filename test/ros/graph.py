@@ -100,6 +100,10 @@ class Running:
         self._reader.join(PATIENCE_S)
         return code
 
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the process a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """Ends the process without asking it."""
         self._process.kill()
@@ -134,8 +138,7 @@ class Bench:
     def __enter__(self) -> Bench:
         rclpy.init()
         self.node = rclpy.create_node("bench")
-        self._images_to = self.node.create_publisher(Image, "image", QoSProfile(depth=2))
-        self._info_to = self.node.create_publisher(CameraInfo, "camera_info", QoSProfile(depth=2))
+        self.start_camera()
         self._transforms_to = self.node.create_publisher(TFMessage, "/tf", 100)
         self._spinner = threading.Thread(target=self._spin, daemon=True)
         self._spinner.start()
@@ -144,6 +147,17 @@ class Bench:
     def __exit__(self, *_: object) -> None:
         rclpy.shutdown()
         self._spinner.join()
+
+    def start_camera(self, reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE) -> None:
+        """Makes the camera's publishers."""
+        qos = QoSProfile(depth=2, reliability=reliability)
+        self._images_to = self.node.create_publisher(Image, "image", qos)
+        self._info_to = self.node.create_publisher(CameraInfo, "camera_info", qos)
+
+    def stop_camera(self) -> None:
+        """Takes the camera's publishers away."""
+        self.node.destroy_publisher(self._images_to)
+        self.node.destroy_publisher(self._info_to)
 
     def wait_for_node(self) -> None:
         """Until the node hears the camera."""
@@ -235,21 +249,21 @@ class Bench:
     def change_state(self, transition: int) -> bool:
         """Asks the node for a lifecycle transition, such as `Transition.TRANSITION_ACTIVATE`."""
         request = ChangeState.Request(transition=Transition(id=transition))
-        return self._call(ChangeState, "/metric_pose/change_state", request).success
+        return self.call(ChangeState, "/metric_pose/change_state", request).success
 
     def state(self) -> str:
         """The node's lifecycle state."""
-        return self._call(GetState, "/metric_pose/get_state", GetState.Request()).current_state.label
+        return self.call(GetState, "/metric_pose/get_state", GetState.Request()).current_state.label
 
     def set_parameter(self, name: str, value: Any) -> tuple[bool, str]:
         """Whether the node took the value, and if not, why."""
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
-        result = self._call(SetParameters, "/metric_pose/set_parameters", request).results[0]
+        result = self.call(SetParameters, "/metric_pose/set_parameters", request).results[0]
         return result.successful, result.reason
 
     def enable(self, wanted: bool) -> str:
         """Asks the node to work or to rest; its answer."""
-        answer = self._call(SetBool, "/metric_pose/enable", SetBool.Request(data=wanted))
+        answer = self.call(SetBool, "/metric_pose/enable", SetBool.Request(data=wanted))
         assert answer.success
         return answer.message
 
@@ -263,9 +277,10 @@ class Bench:
 
     def get_parameter(self, name: str) -> Any:
         """The node's value, as a message."""
-        return self._call(GetParameters, "/metric_pose/get_parameters", GetParameters.Request(names=[name])).values[0]
+        return self.call(GetParameters, "/metric_pose/get_parameters", GetParameters.Request(names=[name])).values[0]
 
-    def _call(self, kind: Any, name: str, request: Any) -> Any:
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """The answer of a service."""
         client = self.node.create_client(kind, name)
         try:
             assert client.wait_for_service(PATIENCE_S), f"no service {name}"
