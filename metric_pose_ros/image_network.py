@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.engines import open_engine
+from metric_pose_ros.engines.cache import GRAPHS, default_folder
 from metric_pose_ros.engines.choice import missing
 from metric_pose_ros.engines.profiles import BATCHES, LARGEST_SIDE
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
-from metric_pose_ros.models import ModelFile
+from metric_pose_ros.model_hashes import state
+from metric_pose_ros.models import ModelError, ModelFile
 from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
 
 logger = logging.getLogger(__name__)
 
 TWIN = "_gpu"
-"""What the name of a model's graph for GPUs ends in; it lies beside the model."""
+"""What the name of a model's graph for GPUs ends in, beside the model or among the engines."""
 _GPU_ENGINES = ("tensorrt", "tensorrt_rtx")
 
 
@@ -92,16 +96,60 @@ class ImagePoseNetwork(PoseNetwork):
 
 
 def gpu_twin(model: ModelFile) -> ModelFile | None:
-    """The graph for GPUs of the same weights, if it lies beside a model."""
+    """The graph for GPUs of the same weights.
+
+    One that lies beside the model is taken as it is; else it is made, which takes seconds and the package ``onnx``, and
+    kept among the engines.
+
+    Returns:
+        None if there is none and none can be made; the log says why.
+    """
+    if model.kind != "pose":
+        return None
     path = model.path.with_name(f"{model.path.stem}{TWIN}.onnx")
-    if model.kind != "pose" or not path.is_file():
-        return None
-    twin = ModelFile.open(path)
-    mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
-    if mine != (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
-        logger.warning("%s is not made from this %s and is not used: make it again", path, model.path.name)
-        return None
-    return twin
+    if path.is_file():
+        twin = ModelFile.open(path)
+        mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
+        if mine == (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
+            return twin
+        logger.warning("%s is not made from this %s and is not used: remove it or make it again", path, model.path.name)
+    try:
+        return _made_twin(model)
+    except ImportError as error:
+        reason = f"{error} (pip install onnx)"
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    logger.warning("%s has no graph from image to joints, so crops are cut on the CPU: %s", model.path.name, reason)
+    return None
+
+
+def _made_twin(model: ModelFile) -> ModelFile:
+    """The graph for GPUs of a model, made now if it was not before.
+
+    Raises:
+        ImportError: if there is no package ``onnx``.
+        ValueError: if none can be made of this model, or it does not find people where the model does.
+        OSError: if it cannot be kept.
+    """
+    import metric_pose_ros.image_graph as maker
+
+    recipe = hashlib.sha256(model.sha256.encode())
+    for source in sorted(Path(maker.__path__[0]).glob("*.py")):  # another way to make it makes another graph
+        recipe.update(source.read_bytes())
+    path = default_folder() / GRAPHS / recipe.hexdigest()[:16] / f"{model.path.stem}{TWIN}.onnx"
+    if path.is_file():
+        try:
+            return ModelFile.open(path)
+        except ModelError as error:
+            logger.warning("%s: it is made again", error)
+            path.unlink()
+    from metric_pose_ros.image_graph.compose import write_image_graph
+
+    logger.warning("making the graph from image to joints of %s", model.path.name)
+    parity = write_image_graph(model.path, path)
+    state(path)
+    logger.warning("made %s; beside the CPU's way: %s", path, parity)
+    return ModelFile.open(path)
 
 
 def open_pose_network(

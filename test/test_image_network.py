@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import onnx
 import pytest
 
 from metric_pose_ros import image_network
+from metric_pose_ros.engines.cache import EngineCache
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at
@@ -143,9 +146,49 @@ def test_a_cpu_engine_that_was_asked_for_gets_the_plain_model(model, gpu):
     assert gpu == [("mine.onnx", "onnxruntime")]
 
 
-def test_a_twin_of_other_weights_is_not_used_and_named(model, gpu, caplog):
+def test_a_twin_of_other_weights_is_not_used_and_named(model, gpu, engines, caplog):
     caplog.set_level(logging.WARNING)
     save_twin(model, version="0.0.2")
     assert gpu_twin(model) is None
     assert "mine_gpu.onnx is not made from this mine.onnx and is not used" in caplog.text
     assert type(open_pose_network(model, "auto", 1)) is PoseNetwork
+
+
+@pytest.fixture
+def engines(tmp_path, monkeypatch):
+    monkeypatch.setenv("METRIC_POSE_ENGINES", str(tmp_path / "engines"))
+    return tmp_path / "engines"
+
+
+def test_a_robot_without_torch_makes_the_graph_itself_and_only_once(engines):
+    code = """
+import logging, sys
+sys.modules["torch"] = sys.modules["training"] = None
+from metric_pose_ros.image_network import gpu_twin
+from metric_pose_ros.models import ModelFile
+logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+for _ in range(2):
+    twin = gpu_twin(ModelFile.open("fast"))
+    print(twin.path.name, twin.kind, twin.vouched)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    made, beside, *opened = said.splitlines()
+    assert made == "making the graph from image to joints of metric_pose_fast.onnx"
+    assert "metric_pose_fast_gpu.onnx; beside the CPU's way: joints 0." in beside
+    assert opened == ["metric_pose_fast_gpu.onnx pose_from_image as SHA256SUMS states"] * 2
+    (path,) = engines.glob("graphs/*/*.onnx")
+    path.write_bytes(path.read_bytes()[:1000])
+    twin = gpu_twin(ModelFile.open("fast"))
+    assert twin is not None
+    assert twin.path == path  # made again
+    assert EngineCache(engines).clear("metric_pose_fast_gpu") == [path]
+    assert not path.exists()
+
+
+def test_without_onnx_the_plain_model_runs_and_the_log_says_what_to_install(engines, model, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for module in [name for name in sys.modules if name.startswith("metric_pose_ros.image_graph.")]:
+        monkeypatch.delitem(sys.modules, module)
+    assert gpu_twin(model) is None
+    assert "mine.onnx has no graph from image to joints, so crops are cut on the CPU" in caplog.text
+    assert "pip install onnx" in caplog.text

@@ -22,14 +22,14 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
+from metric_pose_ros.image_graph.compose import PRECISIONS as GPU_PRECISIONS
+from metric_pose_ros.image_graph.compose import write_image_graph
+from metric_pose_ros.image_graph.half_precision import half_within
 from metric_pose_ros.image_network import TWIN
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
 from training.exporting.calibrate import calibrate, predict_validation
-from training.exporting.gpu_graph import PRECISIONS as GPU_PRECISIONS
-from training.exporting.gpu_graph import write_gpu_graph
-from training.exporting.half_precision import half_within
 from training.exporting.precision import LARGEST_DIFFERENCE, PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.pose_model import PoseModel, PoseOutput
@@ -261,8 +261,7 @@ def _write_twin(model: Path, arguments: argparse.Namespace) -> int:
     """Writes the graph for GPUs of a model file beside it, where the estimator looks for it."""
     path = model.with_name(f"{model.stem}{TWIN}.onnx")
     precision = "fp32" if arguments.precision == "fp32" else "fp16"
-    found = write_gpu_graph(model, path, precision)
+    found = write_image_graph(model, path, precision)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {GPU_PRECISIONS[precision]}, SHA-256 {sha256(path)}")
-    told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    print(f"largest differences from {model.name} on a made-up crop: {told} (px, mm)")
+    print(f"beside {model.name} on crops that the CPU cuts, of drawn people: {found}")
     return 0

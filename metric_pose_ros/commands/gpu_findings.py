@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from metric_pose_ros.commands.findings import Finding
@@ -13,6 +14,7 @@ from metric_pose_ros.engines.cuda import CudaError, open_device
 
 _ENOUGH_MEMORY = 1.5e9
 """Free bytes on the GPU that the networks and their engines' building take at most."""
+_TENSORRT = ("tensorrt", "tensorrt_rtx")
 _JETSON = Path("/etc/nv_tegra_release")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
@@ -27,6 +29,8 @@ def examine_gpu(cache: EngineCache | None = None) -> Iterator[Finding]:
     for kind in BEST_FIRST:
         lacking = missing(kind)
         yield Finding("ok" if lacking is None else "note", f"{TITLES[kind]}: {lacking or 'can be used'}")
+    if any(missing(kind) is None for kind in _TENSORRT) and find_spec("onnx") is None:
+        yield Finding("note", "without the package onnx crops are cut on the CPU: pip install onnx")
     yield from _engines(cache or EngineCache())
     if _JETSON.is_file():
         yield from _jetson(_JETSON.read_text(encoding="utf-8", errors="replace"))
@@ -67,9 +71,8 @@ def _jetson(release: str) -> Iterator[Finding]:
     if mode is None:
         yield Finding("note", "the power mode cannot be read (nvpmodel -q)")
     else:
-        yield Finding(
-            "ok", f"power mode {mode.split(':', 1)[-1].split()[0]}; sudo nvpmodel -m 0 is the fastest on most"
-        )
+        named = (mode.split(":", 1)[-1].split() or ["unnamed"])[0]
+        yield Finding("ok", f"power mode {named}; sudo nvpmodel -m 0 is the fastest on most")
     governor = _GOVERNOR.read_text(encoding="utf-8").strip() if _GOVERNOR.is_file() else "unknown"
     if governor == "performance":
         yield Finding("ok", "clocks are fixed")

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".engine"
+GRAPHS = "graphs"
+"""Folder of graphs that were made to build engines from, each in one of its own."""
 _FORMAT = 1
 _TIMES = "build_times.json"
 
@@ -158,7 +161,7 @@ class EngineCache:
         return found
 
     def clear(self, model: str | None = None) -> list[Path]:
-        """Removes engines, whole or not, of one model or of all; returns the files that are gone.
+        """Removes engines, whole or not, and graphs, of one model or of all; returns the files that are gone.
 
         How long they took to build is remembered.
         """
@@ -168,6 +171,10 @@ class EngineCache:
         ):
             if model is None or path.name.rpartition("-")[0] == _plain(model):
                 path.unlink(missing_ok=True)
+                gone.append(path)
+        for path in sorted((self.folder / GRAPHS).glob("*/*.onnx")):
+            if model is None or path.stem == model:
+                shutil.rmtree(path.parent, ignore_errors=True)
                 gone.append(path)
         return gone
 
@@ -232,7 +239,7 @@ class EngineCache:
         try:
             times = json.loads((self.folder / _TIMES).read_text(encoding="utf-8"))
             return {str(name): float(seconds) for name, seconds in times.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
             return {}
 
 
@@ -253,11 +260,14 @@ def read(path: Path, key: EngineKey | None = None) -> tuple[Entry, bytes]:
         version = header["format"]
         if version != _FORMAT:
             raise UnusableEngineError(f"{path} has format {version}, expected {_FORMAT}")
+        if not all(isinstance(part, str) for part in header["key"].values()):
+            raise ValueError("what the engine is for is not in words")
         found, digest = EngineKey(**header["key"]), str(header["sha256"])
         entry = Entry(path, found, int(header["bytes"]), float(header["seconds"]), float(header["built"]))
     except UnusableEngineError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    # Numbers may be infinite, and brackets stand in brackets without end.
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise UnusableEngineError(f"{path} is no engine of this package") from error
     if key is not None and found != key:
         raise UnusableEngineError(f"{path} is not for this ({key.differences(found)})")

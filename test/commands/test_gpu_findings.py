@@ -47,6 +47,13 @@ def test_little_memory_and_broken_engines_are_noted_with_a_remedy(machine, tmp_p
     assert "metric-pose engine clear" in notes
 
 
+def test_onnx_is_asked_for_where_tensorrt_would_run(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_findings, "find_spec", lambda name: None)
+    assert "crops are cut on the CPU: pip install onnx" in texts(EngineCache(tmp_path), "note")
+    monkeypatch.setattr(gpu_findings, "missing", lambda kind: None if kind == "onnxruntime" else "not here")
+    assert "onnx" not in texts(EngineCache(tmp_path), "note").replace("ONNX", "").replace("onnxruntime", "")
+
+
 def test_a_machine_without_a_gpu_is_fine_and_says_why_each_engine_is_passed_over(monkeypatch, tmp_path):
     def none():
         raise CudaError("no NVIDIA driver here (libcuda.so.1)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from pathlib import Path
 
@@ -153,19 +152,18 @@ def test_two_engines_work_on_two_threads_at_once(kind, options, fast):
     assert wrong == []
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the graph is made with torch")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])  # with TF32, which rounds as fp16 does
 def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, options, tmp_path, precision):
     from metric_pose_ros.estimator import PoseEstimator
+    from metric_pose_ros.image_graph.compose import image_graph
+    from metric_pose_ros.image_graph.parity import CAMERA, drawn_people
     from metric_pose_ros.image_network import ImagePoseNetwork
-    from test.training.test_gpu_graph import CAMERA, picture
-    from training.exporting.gpu_graph import gpu_graph
 
     path: Path = tmp_path / f"heavy_{precision}.onnx"
-    onnx.save(gpu_graph(onnx.load(find_model("heavy")), precision), path)
+    onnx.save(image_graph(onnx.load(find_model("heavy")), precision), path)
     model = ModelFile.open(path)
     network = ImagePoseNetwork(open_tensorrt(kind, model, options), model.pose_info())
-    image, boxes = picture()
+    image, boxes = drawn_people()
     found, expected = (
         PoseEstimator(given, "onnxruntime", None, only_plausible=False).estimate(image, CAMERA, boxes)
         for given in (network, "heavy")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import yaml
 
+from metric_pose_ros.image_graph.half_precision import to_half
 from metric_pose_ros.model_hashes import sha256_of
 from metric_pose_ros.models import ModelFile, find_model
-from training.exporting.half_precision import to_half
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,6 +14,7 @@ import onnx
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.image_graph.compose import image_graph
 from metric_pose_ros.image_network import ImagePoseNetwork
 from metric_pose_ros.models import ModelFile, find_model
 from test.benchmarks.gpu.cases import Case
@@ -77,10 +78,8 @@ def add_roofline(rows: dict[str, dict[str, float]], graph: onnx.ModelProto, ceil
 
 def latency(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
     """Time from an image in memory to people in metres, for 1, 4 and 8 people at 1280x720 and 1920x1080 (heavy)."""
-    from training.exporting.gpu_graph import gpu_graph
-
     path = folder / "heavy_gpu.onnx"
-    onnx.save(gpu_graph(onnx.load(find_model("heavy"))), path)
+    onnx.save(image_graph(onnx.load(find_model("heavy"))), path)
     model = ModelFile.open(path)
     network = ImagePoseNetwork(open_tensorrt(model, folder), model.pose_info())
     estimator = PoseEstimator(network, detector=None, only_plausible=False)

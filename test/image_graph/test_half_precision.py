@@ -6,12 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from metric_pose_ros.image_graph.half_precision import _network, half_within, to_half
 from metric_pose_ros.models import find_model
-from training.exporting.half_precision import _network, half_within, to_half
-from training.model_file import cpu_session
+
+
+def session_of(file: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
 
 SHIPPED = [str(find_model(name)) for name in ("fast", "heavy")]
 
@@ -71,7 +78,7 @@ def test_rounding_every_value_to_fp16_moves_joints_by_far_less_than_they_are_uns
 
 
 def run(graph: onnx.ModelProto) -> dict[str, np.ndarray]:
-    session = cpu_session(graph.SerializeToString())
+    session = session_of(graph.SerializeToString())
     names = [output.name for output in session.get_outputs()]
     coarse = np.random.default_rng(2).random((3, 8, 8, 3)).astype(np.float32)
     crops = np.repeat(np.repeat(coarse, 32, axis=1), 32, axis=2).transpose(0, 3, 1, 2)
@@ -114,12 +121,12 @@ def small_graph() -> onnx.ModelProto:
 def test_sizes_stay_and_values_that_others_read_come_back_as_fp32():
     graph = small_graph()
     crops = np.random.default_rng(1).random((2, 3, 8, 8)).astype(np.float32)
-    expected = cpu_session(graph.SerializeToString()).run(None, {"crops": crops})
+    expected = session_of(graph.SerializeToString()).run(None, {"crops": crops})
     to_half(graph)
     typed = types(graph)
     assert typed["scales"] == TensorProto.FLOAT
     assert [typed[name] for name in ("b.fp16", "b", "d.fp16", "d", "e", "mean")] == [10, 1, 10, 1, 1, 1]
-    found = cpu_session(graph.SerializeToString()).run(None, {"crops": crops})
+    found = session_of(graph.SerializeToString()).run(None, {"crops": crops})
     assert np.abs(found[1] - expected[1]).max() < 0.01
     # A constant beyond what fp16 holds becomes the largest it does hold, not infinity.
     twin = next(tensor for tensor in graph.graph.initializer if tensor.name == "large.fp16")
@@ -129,12 +136,12 @@ def test_sizes_stay_and_values_that_others_read_come_back_as_fp32():
 def test_the_first_convolutions_may_stay_as_they_are():
     graph = small_graph()
     crops = np.random.default_rng(1).random((2, 3, 8, 8)).astype(np.float32)
-    expected = cpu_session(graph.SerializeToString()).run(["mean"], {"crops": crops})
+    expected = session_of(graph.SerializeToString()).run(["mean"], {"crops": crops})
     to_half(graph, kept=1)
     typed = types(graph)
     assert [typed[name] for name in ("first", "a", "b.fp16", "second.fp16", "d.fp16", "d")] == [1, 1, 10, 10, 10, 1]
     assert "crops.fp16" not in typed
-    found = cpu_session(graph.SerializeToString()).run(["mean"], {"crops": crops})
+    found = session_of(graph.SerializeToString()).run(["mean"], {"crops": crops})
     assert 0 < np.abs(found[0] - expected[0]).max() < 0.005
 
 

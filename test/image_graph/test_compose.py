@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -16,49 +14,23 @@ from metric_pose_ros.engines.profiles import profiles_for
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at, sample
-from metric_pose_ros.image_network import gpu_twin
+from metric_pose_ros.image_graph.compose import image_graph, write_image_graph
+from metric_pose_ros.image_graph.parity import CAMERA, drawn_people, run
 from metric_pose_ros.models import ModelFile, find_model
-from metric_pose_ros.skeleton import BODY_30
-from test.fake_models import STANDING_MM, save_pose_model
-from training.__main__ import main
-from training.exporting.gpu_graph import gpu_graph, run, write_gpu_graph
-
-CAMERA = Camera.from_fov(1280, 720, 70)
-PLACES_M = ((-0.7, 0.1, 2.2), (0.9, 0.0, 3.4), (0.2, 0.1, 6.0))
-
-
-def picture() -> tuple[np.ndarray, np.ndarray]:
-    """Three people of tubes before a mottled wall, and their boxes: what a network takes for people."""
-    random = np.random.default_rng(4)
-    wall = cv2.resize(
-        random.integers(90, 180, (24, 42, 3)).astype(np.uint8), (1280, 720), interpolation=cv2.INTER_CUBIC
-    )
-    boxes = []
-    for number, place in enumerate(PLACES_M):
-        joints = STANDING_MM / 1000 + np.array(place)
-        points = CAMERA.project(joints)
-        px_per_m = CAMERA.K[0, 0] / place[2]
-        for index, (parent, child) in enumerate(BODY_30.edges):
-            colour = [(40, 60, 160), (150, 80, 40), (120, 150, 190)][(index + number) % 3]
-            ends = [tuple(round(value) for value in points[joint]) for joint in (parent, child)]
-            cv2.line(wall, ends[0], ends[1], colour, max(int(0.11 * px_per_m), 2), cv2.LINE_AA)
-        head = points[BODY_30.names.index("head")]
-        cv2.circle(wall, tuple(round(value) for value in head), int(0.11 * px_per_m), (130, 160, 210), -1, cv2.LINE_AA)
-        boxes.append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
-    return cv2.GaussianBlur(wall, (0, 0), 0.8), np.array(boxes)
+from test.fake_models import save_pose_model
 
 
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("graphs")
     for name in ("fast", "heavy"):
-        write_gpu_graph(find_model(name), folder / f"{name}_gpu.onnx")
+        write_image_graph(find_model(name), folder / f"{name}_gpu.onnx")
     return folder
 
 
 @pytest.mark.parametrize("name", ["fast", "heavy"])
 def test_people_come_out_where_the_cpu_puts_them(graphs, name):
-    image, boxes = picture()
+    image, boxes = drawn_people()
     crops = [look_at(CAMERA, box, 256) for box in boxes]
     batch = np.zeros((len(crops), 3, 256, 256), np.float32)
     sample(image, CAMERA, crops, batch)
@@ -110,9 +82,9 @@ def test_the_file_says_what_it_is(graphs):
 
 def test_only_pose_models_and_known_precisions_are_taken(tmp_path):
     with pytest.raises(ValueError, match="a model of kind 'nanodet' was given"):
-        gpu_graph(onnx.load(find_model("nanodet")))
+        image_graph(onnx.load(find_model("nanodet")))
     with pytest.raises(ValueError, match="unknown precision 'int3'"):
-        gpu_graph(onnx.load(save_pose_model(tmp_path / "pose.onnx")), "int3")
+        image_graph(onnx.load(save_pose_model(tmp_path / "pose.onnx")), "int3")
 
 
 @pytest.mark.parametrize("name", ["fast", "heavy"])
@@ -140,7 +112,7 @@ def test_a_real_tensorrt_builds_it_for_all_sizes(graphs, name):
     ids=["straight", "several looks", "distorted"],
 )
 def test_an_estimator_finds_the_same_people_with_either_graph(graphs, camera, views, most_m, most_share):
-    image, boxes = picture()
+    image, boxes = drawn_people()
     people = [
         PoseEstimator(model, "onnxruntime", None, only_plausible=False, views=views).estimate(image, camera, boxes)
         for model in ("fast", graphs / "fast_gpu.onnx")
@@ -151,12 +123,3 @@ def test_an_estimator_finds_the_same_people_with_either_graph(graphs, camera, vi
         )
         shift = found.joints3d.mean(axis=0) - expected.joints3d.mean(axis=0)
         assert np.linalg.norm(found.joints3d - expected.joints3d - shift, axis=1).mean() < most_m
-
-
-def test_the_export_command_writes_it_beside_a_model_file(tmp_path, capsys):
-    shutil.copy(find_model("fast"), tmp_path / "mine.onnx")
-    assert main(["export", str(tmp_path / "mine.onnx"), "--target", "gpu", "--precision", "fp32"]) == 0
-    assert "mine_gpu.onnx: 5." in capsys.readouterr().out
-    twin = gpu_twin(ModelFile.open(tmp_path / "mine.onnx"))
-    assert twin is not None
-    assert twin.metadata["precision"] == "fp32"

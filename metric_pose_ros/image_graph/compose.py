@@ -1,0 +1,94 @@
+"""A model file and the graph in front of it that looks at the image: an image and homographies in, joints out.
+
+It is made from an exported model file, so the weights are those that were measured. What is added looks at the image
+(`metric_pose_ros.image_graph.sampling`); what is changed is the network's precision
+(`metric_pose_ros.image_graph.half_precision`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import onnx
+
+from metric_pose_ros.image_graph.half_precision import to_half
+from metric_pose_ros.image_graph.parity import Parity, compare
+from metric_pose_ros.image_graph.sampling import sampling_graph
+from metric_pose_ros.models import METADATA_KEY
+
+KIND = "pose_from_image"
+PRECISIONS = {
+    "fp16": "fp16 network, fp32 sampling, decoding and placement",
+    "fp32": "fp32",
+}
+
+
+def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelProto:
+    """The graph from an image to joints.
+
+    Inputs: ``image`` (H, W, 3) uint8 BGR, ``homographies`` (N, 3, 3) from crop to image px, ``intrinsics`` (N, 3, 3) of
+    the crops. Outputs: those of `pose`.
+
+    Args:
+        pose: an exported pose model; stays as it is.
+        precision: one of `PRECISIONS`.
+
+    Raises:
+        ValueError: if it is no pose model, or the precision is not known.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
+    said = next((entry.value for entry in pose.metadata_props if entry.key == METADATA_KEY), None)
+    entries = json.loads(said) if said else {}
+    if entries.get("kind", "pose") != "pose" or "crop_side" not in entries:
+        raise ValueError(f"a model of kind {entries.get('kind')!r} was given, expected an exported pose model")
+    network = onnx.ModelProto()
+    network.CopyFrom(pose)
+    if precision == "fp16":
+        to_half(network)
+    opset = next(entry.version for entry in network.opset_import if entry.domain == "")
+    sampling = sampling_graph(int(entries["crop_side"]), opset)
+    sampling = onnx.compose.add_prefix(sampling, "look/", rename_inputs=False, rename_outputs=False)
+    sampling.ir_version = network.ir_version
+    for model in (sampling, network):  # metadata of both would clash
+        del model.metadata_props[:]
+    merged = onnx.compose.merge_models(sampling, network, [("crops", "crops")])
+    for value in merged.graph.output:
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    merged.producer_name = pose.producer_name
+    entry = merged.metadata_props.add()
+    entry.key = METADATA_KEY
+    entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": PRECISIONS[precision]})
+    onnx.checker.check_model(merged)
+    return merged
+
+
+def write_image_graph(source: Path, target: Path, precision: str = "fp16") -> Parity:
+    """Writes the graph of a model file beside it or elsewhere.
+
+    Args:
+        source: an exported pose model.
+        target: where the graph goes; it appears there when it is whole, and only if it finds people where the model
+            does.
+        precision: one of `PRECISIONS`.
+
+    Returns:
+        how much both differ.
+
+    Raises:
+        ValueError: if `source` is no pose model, or both differ by more than `Parity` allows.
+    """
+    content = image_graph(onnx.load(source), precision).SerializeToString()
+    found = compare(source.read_bytes(), content)
+    if not found.good:
+        raise ValueError(
+            f"{target} is not written: it does not find people where {source.name} does: {found}; "
+            f"{'another precision may' if precision != 'fp32' else 'another model may'}"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(target)
+    return found
