@@ -89,8 +89,8 @@ METRIC_POSE = NodeTables(
     "metric_pose",
     "`ros2 run metric_pose_ros metric_pose_node` finds people in images. It is a lifecycle node. Of several cameras "
     "(`cameras`), each has its topics: `front/image`, `~/front/markers`, `/front/people`; /tf and /diagnostics are "
-    "shared ([cameras.md](cameras.md)). What is on the topics: [outputs.md](outputs.md). While a model is "
-    "loaded there is one more parameter, `joint_names` (string array, read-only): the joints in the order of the keypoints.",
+    "shared ([cameras.md](cameras.md)). What is on the topics: [outputs.md](outputs.md). While a model is loaded "
+    "there is one more parameter, `joint_names` (string array, read-only): the joints in the order of the keypoints.",
     (
         Way("image", "sensor_msgs/msg/Image", "By image_transport raw.", _MATCHED),
         Way(
