@@ -126,6 +126,7 @@ def generate_launch_description() -> LaunchDescription:
         for name, value in (
             # Fast DDS loses most 720p images with its default transports.
             ("FASTRTPS_DEFAULT_PROFILES_FILE", str(config / "fastdds_shm.xml")),
+            ("FASTDDS_DEFAULT_PROFILES_FILE", str(config / "fastdds_shm.xml")),  # since Kilted
             # NumPy's own threads wait on the networks' threads.
             ("OPENBLAS_NUM_THREADS", "1"),
         )

@@ -26,7 +26,8 @@ def isolate() -> None:
         os.environ["ROS_LOCALHOST_ONLY"] = "1"
     profile = Path(__file__).parents[2] / "config" / "fastdds_shm.xml"
     if profile.is_file():
-        os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+        for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # the latter since Kilted
+            os.environ.setdefault(name, str(profile))
 
 
 class RosProcess:
