@@ -38,7 +38,7 @@ class BodySize:
             person: in the frame of the camera that sees them.
 
         Returns:
-            The person with ``joints3d`` and ``std`` scaled; the rest as it was.
+            The person with ``joints3d`` and both deviations scaled; the rest as it was.
         """
         bones = np.array(person.skeleton.edges, dtype=int).reshape(-1, 2)
         lengths = np.linalg.norm(person.joints3d[bones[:, 0]] - person.joints3d[bones[:, 1]], axis=1)
@@ -48,4 +48,9 @@ class BodySize:
         # The scale that brings all bones nearest to their usual lengths, in least squares from the usual side.
         alike = float(usual @ now)
         scale = float(np.clip(usual @ usual / alike, 1 / _MOST, _MOST)) if alike > 0 else 1.0
-        return replace(person, joints3d=person.joints3d * scale, std=person.std * scale)
+        return replace(
+            person,
+            joints3d=person.joints3d * scale,
+            std=person.std * scale,
+            distance_std=person.distance_std * scale,
+        )

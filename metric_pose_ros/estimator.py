@@ -14,7 +14,7 @@ from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
-from metric_pose_ros.geometry.placement import inside_view
+from metric_pose_ros.geometry.placement import distance_std, inside_view
 from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.nearest import nearest_detections
@@ -22,7 +22,9 @@ from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.plausibility import (
     bones_are_possible,
     enough_is_certain,
+    enough_is_in_view,
     fills_its_box,
+    is_placed,
     spans_the_body,
     without_duplicates,
 )
@@ -34,6 +36,8 @@ Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 
 _NEAREST_M = 0.1
+_FARTHEST_M = 1000.0
+"""Nobody is seen from further away; and whatever is less certain than that is not known at all."""
 
 
 class PoseEstimator:
@@ -291,7 +295,7 @@ class PoseEstimator:
     ) -> Person | None:
         """The person of one crop, in the camera's frame; None if this cannot be a person."""
         finite = np.isfinite(crop_joints3d).all() and np.isfinite(crop_joints2d).all() and np.isfinite(crop_std).all()
-        if self._only_plausible and (not finite or crop_joints3d[:, 2].min() < _NEAREST_M):
+        if self._only_plausible and not (finite and _within_sight(crop_joints3d)):
             return None
         joints3d = crop.to_camera_frame(crop_joints3d)
         # Inside the crop the 2D head is the sharper witness; what lies beyond its border follows the 3D pose.
@@ -299,11 +303,16 @@ class PoseEstimator:
         directions = np.where(inside[:, None], crop.rays(crop_joints2d), joints3d)
         joints2d = camera.project(directions)
         # The variance along each camera axis of an error that is independent along the crop's axes.
+        crop_std = np.minimum(np.abs(crop_std), _FARTHEST_M)
         std = np.sqrt(crop_std**2 @ crop.rotation**2)
+        far = float(np.linalg.norm(joints3d[self.skeleton.root].mean(axis=0)))
+        far_std = distance_std(crop_joints2d[None], crop_std[None], crop.K[None], inside[None], np.array([far]))[0]
         plausible = (
             np.isfinite(joints2d).all()
+            and np.isfinite(camera.project(joints3d)).all()
             and bones_are_possible(joints3d, self.skeleton)
-            and (not self.info.calibrated or enough_is_certain(std))
+            and enough_is_in_view(joints2d, camera.width, camera.height)
+            and (not self.info.calibrated or (enough_is_certain(std) and is_placed(far, far_std)))
             and (not self._spans_body or fills_its_box(joints2d, detection.box))
         )
         if self._only_plausible and not plausible:
@@ -316,6 +325,7 @@ class PoseEstimator:
             box=np.array(detection.box, float),
             score=detection.score,
             skeleton=self.skeleton,
+            distance_std=min(float(far_std), _FARTHEST_M),
         )
 
     @contextmanager
@@ -325,6 +335,11 @@ class PoseEstimator:
             yield
         finally:
             self.timings[stage] = time.perf_counter() - start
+
+
+def _within_sight(joints: Floats) -> bool:
+    """Whether (J, 3) m in the frame of a camera that looks at them are before it, and no further off than anybody."""
+    return bool(joints[:, 2].min() >= _NEAREST_M and np.abs(joints).max() <= _FARTHEST_M)
 
 
 def check_image(image_bgr: Image, camera: Camera | None = None) -> None:

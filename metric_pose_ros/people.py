@@ -32,13 +32,15 @@ class Person:
     Attributes:
         joints3d: (J, 3) metres in the camera optical frame (x right, y down, z forward).
         joints2d: (J, 2) px in the image as seen, distortion included; may lie outside the image.
-        std: (J, 3) metres, one standard deviation of each coordinate.
+        std: (J, 3) metres, one standard deviation of each coordinate about the body's place.
         confidence: (J,) 0..1, the probability that a joint lies within 150 mm of where it is said to be.
         box: (4,) xyxy px the skeleton was computed from.
         score: 0..1, the detector's score for the box.
         skeleton: names and bones of the J joints.
         id: who this is over frames, such as ``p3``; empty until a tracker has named the person.
         velocity: (3,) metres per second of the position in the camera optical frame; zero until tracked.
+        distance_std: metres, one standard deviation of the body's distance, which all joints share: along the line of
+            sight they err by this much together. Zero for somebody whom no estimator has placed.
     """
 
     joints3d: Floats
@@ -50,6 +52,7 @@ class Person:
     skeleton: Skeleton
     id: str = ""
     velocity: Floats = field(default_factory=lambda: np.zeros(3))
+    distance_std: float = 0.0
 
     @property
     def position(self) -> Floats:

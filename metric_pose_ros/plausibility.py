@@ -1,4 +1,4 @@
-"""What cannot be a person is dropped: impossible bones, poses beside their box, the same person twice."""
+"""What cannot be a person, or is nowhere for sure, is dropped: docs/safety.md says what these rules promise."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ TYPICAL_BONES_M = {
 _RATIOS = (0.1, 3.0)
 _LEAST_OFF_M = 0.3
 _UNSURE_STD_M = 0.2
+_UNPLACED = 0.5
 
 
 def bones_are_possible(joints3d: Floats, skeleton: Skeleton) -> bool:
@@ -60,6 +61,30 @@ def enough_is_certain(std: Floats) -> bool:
     """
     certain = np.linalg.norm(std, axis=1) < _UNSURE_STD_M
     return int(certain.sum()) > len(std) // 4
+
+
+def enough_is_in_view(joints2d: Floats, width: int, height: int) -> bool:
+    """Whether more than a sixth of the joints are inside the image.
+
+    Of less than that, such as a hand or a foot at the border, no body can be told.
+
+    Args:
+        joints2d: (J, 2) px.
+        width: of the image, px.
+        height: of the image, px.
+    """
+    inside = ((joints2d >= 0) & (joints2d <= [width - 1, height - 1])).all(axis=1)
+    return int(inside.sum()) > len(joints2d) // 6
+
+
+def is_placed(distance: float, distance_std: float) -> bool:
+    """Whether one standard deviation of a person's distance is at most half of it: more is no place.
+
+    Args:
+        distance: m.
+        distance_std: m.
+    """
+    return distance_std <= _UNPLACED * distance
 
 
 def spans_the_body(skeleton: Skeleton) -> bool:

@@ -9,7 +9,7 @@ from metric_pose_ros.body_size import BodySize
 from test.standing import standing
 
 CAMERA = Camera(np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 480)
-PERSON = standing("", (0.3, 0.0, 4.0))
+PERSON = replace(standing("", (0.3, 0.0, 4.0)), distance_std=0.3)
 
 
 def seen_as(scale):
@@ -72,3 +72,4 @@ def test_the_uncertainty_grows_with_the_body():
     for _ in range(14):
         person = size(seen_as(0.8))
     np.testing.assert_allclose(person.std, PERSON.std / 0.8)
+    assert abs(person.distance_std - PERSON.distance_std / 0.8) < 1e-9

@@ -7,6 +7,7 @@ from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.pose_network import PoseNetwork
+from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, metadata, save_detector, save_pose_model
 
 K = np.array([[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]])
@@ -115,6 +116,44 @@ def test_an_empty_image_has_nobody_in_it(pose_model):
 def test_no_boxes_give_no_people(estimator):
     assert estimator.estimate(IMAGE, CAMERA, []) == []
     assert estimator.estimate(IMAGE, CAMERA, np.zeros((0, 4))) == []
+
+
+class SeesAnArm:
+    """An engine that sees the right arm of somebody 4 m away, and knows the rest of the body outside the crop."""
+
+    description = "sees an arm"
+
+    def __init__(self, std_mm: float) -> None:
+        self._std_mm = std_mm
+
+    def run(self, crops, intrinsics):
+        absolute = (STANDING_MM - STANDING_MM[ARM].mean(axis=0) + [0, 0, 4000])[None].astype(float)
+        seen = absolute @ intrinsics.transpose(0, 2, 1)
+        std = np.full((1, 30, 3), self._std_mm)
+        return {"joints2d": seen[..., :2] / seen[..., 2:], "relative": absolute, "absolute": absolute, "std": std}
+
+
+ARM = list(BODY_30.indices(("right_elbow", "right_wrist", "right_hand")))
+
+
+def test_the_distance_is_as_certain_as_the_joints_in_view_make_it(pose_model, estimator):
+    (whole,) = estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 4)])
+    # Joints are known to 40 mm, so a body's distance is known as well as its size is: to 7 %, and a little less.
+    assert 0.07 < whole.distance_std / np.linalg.norm(whole.position) < 0.09
+
+
+@pytest.mark.parametrize(("std_mm", "people"), [(40.0, 1), (110.0, 0)])
+def test_a_limb_is_far_less_certain_and_soon_no_place_at_all(pose_model, std_mm, people):
+    network = PoseNetwork(SeesAnArm(std_mm), ModelFile.open(pose_model).pose_info())
+    found = PoseEstimator(model=network, detector=None).estimate(IMAGE, CAMERA, [[600.0, 300, 680, 420]])
+    assert len(found) == people
+    for person in found:
+        assert 0.2 < person.distance_std / np.linalg.norm(person.position) < 0.5
+
+
+def test_somebody_of_whom_a_hand_reaches_into_the_image_is_nobody(estimator):
+    assert len(estimator.estimate(IMAGE, CAMERA, [box_of_somebody(-3.2, 4)])) == 1
+    assert estimator.estimate(IMAGE, CAMERA, [box_of_somebody(-3.45, 4)]) == []
 
 
 @pytest.mark.parametrize("std_mm", [500.0, np.nan, np.inf])

@@ -7,7 +7,9 @@ from metric_pose_ros.plausibility import (
     TYPICAL_BONES_M,
     bones_are_possible,
     enough_is_certain,
+    enough_is_in_view,
     fills_its_box,
+    is_placed,
     spans_the_body,
     without_duplicates,
 )
@@ -69,6 +71,22 @@ def test_more_than_a_quarter_of_the_joints_must_be_certain():
     assert not enough_is_certain(std)
     std[7] = 0.02
     assert enough_is_certain(std)
+
+
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (639.0, 479.0)])
+def test_more_than_a_sixth_of_the_joints_must_be_in_the_image(corner):
+    joints = np.full((30, 2), -1.0)
+    joints[10:20] = [640, 480]
+    joints[:5] = corner
+    assert not enough_is_in_view(joints, 640, 480)
+    joints[5] = corner
+    assert enough_is_in_view(joints, 640, 480)
+    assert not enough_is_in_view(joints + np.array([0, 480]), 640, 480)
+
+
+def test_a_distance_that_may_be_half_as_far_off_is_no_place():
+    assert is_placed(4.0, 2.0)
+    assert not is_placed(4.0, 2.01)
 
 
 def test_a_pose_must_cover_half_its_box():

@@ -250,6 +250,7 @@ def _record(number: int, frame: Frame, people: list[Person]) -> dict[str, Any]:
                 "joints3d": _rounded(person.joints3d, 4),
                 "joints2d": _rounded(person.joints2d, 2),
                 "std": _rounded(person.std, 4),
+                "distance_std": round(person.distance_std, 4),
                 "confidence": _rounded(person.confidence, 4),
                 "velocity": _rounded(person.velocity, 4),
             }

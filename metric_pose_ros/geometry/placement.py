@@ -13,6 +13,10 @@ Floats = npt.NDArray[np.floating]
 
 OUTSIDE_WEIGHT = 1e-4
 """What a joint outside the field of view still counts, so that a pose without any joint inside stays solvable."""
+_ERR_TOGETHER = 2.25
+"""How much further off the depth is than if joints erred each on its own."""
+_SIZE_UNKNOWN = 0.07
+"""Of the distance, one standard deviation that is left where all joints are sure: how large a person is."""
 
 
 def inside_view(joints2d: Floats, side: int, stride: int) -> npt.NDArray[np.bool_]:
@@ -56,6 +60,32 @@ def full_perspective(joints2d: Floats, relative: Floats, intrinsics: Floats, ins
     covariance = (weight * spread * (target - mean_target[:, None])).sum(axis=(1, 2))
     depth = -covariance / np.maximum(variance, 1e-12)
     return np.concatenate([mean_target + mean_plane * depth[:, None], depth[:, None]], axis=1)
+
+
+def distance_std(joints2d: Floats, std: Floats, intrinsics: Floats, inside: npt.NDArray[np.bool_], z: Floats) -> Floats:
+    """How sure the distance is at which `full_perspective` puts a pose.
+
+    Errors of joints across the view, sigma, go through the least squares: with s the rays about their mean and w the
+    weights, the depth errs by sqrt(sum of w^4 s^2 sigma^2) / sum of w^2 s^2. That is little for a whole body nearby and
+    much for a limb, whose rays are close together. Both constants are those that make 500 held-out renders likeliest
+    under `heavy`; 71, 96 and 99 % of their distances are then within one, two and three deviations.
+
+    Args:
+        joints2d: (N, J, 2) px in the crop.
+        std: (N, J, 3) one standard deviation of the relative pose, in the unit of `z`.
+        intrinsics: (N, 3, 3) of the crops.
+        inside: (N, J) joints whose 2D position can be trusted.
+        z: (N,) the pose's distance.
+
+    Returns:
+        (N,) in the same unit, one standard deviation.
+    """
+    plane = _plane(joints2d, intrinsics)
+    weight = (inside + OUTSIDE_WEIGHT)[..., None] ** 2
+    spread = plane - (weight * plane).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+    variance = (weight * spread**2).sum(axis=(1, 2))
+    independent = np.sqrt((weight**2 * spread**2 * std[..., :2] ** 2).sum(axis=(1, 2))) / np.maximum(variance, 1e-12)
+    return np.hypot(_ERR_TOGETHER * independent, _SIZE_UNKNOWN * z)
 
 
 def weak_perspective(joints2d: Floats, relative: Floats, intrinsics: Floats, inside: npt.NDArray[np.bool_]) -> Floats:

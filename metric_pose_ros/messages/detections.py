@@ -117,5 +117,7 @@ def _covariance(person: Person, rotation: npt.NDArray) -> npt.NDArray:
     about_up = min(about_up, np.pi**2 / 3)  # that of knowing nothing
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = np.diag(variance[hips].mean(axis=0))
+    sight = person.position / max(float(np.linalg.norm(person.position)), 1e-6)
+    covariance[:3, :3] += person.distance_std**2 * np.outer(sight, sight)
     covariance[3:, 3:] = about_up * np.eye(3)
     return covariance

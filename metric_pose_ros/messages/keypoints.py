@@ -1,7 +1,9 @@
 """Joints as data: a PointCloud2 with one point per person and joint.
 
 Fields: x, y, z (float32, metres, in the header's frame), person (uint32, the number in the person's id), joint (uint32,
-index into the skeleton's names), confidence (float32, 0..1), std (float32, metres, one standard deviation per axis).
+index into the skeleton's names), confidence (float32, 0..1), std (float32, metres, one standard deviation per axis
+about the body's place), distance_std (float32, metres, one standard deviation of the body's distance from the camera,
+which all its joints share).
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from metric_pose_ros.people import Person
 
 POINT = np.dtype(
     {
-        "names": ["x", "y", "z", "person", "joint", "confidence", "std"],
-        "formats": ["<f4", "<f4", "<f4", "<u4", "<u4", "<f4", "<f4"],
+        "names": ["x", "y", "z", "person", "joint", "confidence", "std", "distance_std"],
+        "formats": ["<f4", "<f4", "<f4", "<u4", "<u4", "<f4", "<f4", "<f4"],
     }
 )
 _FLOAT32, _UINT32 = 7, 6
@@ -64,4 +66,5 @@ def _points(person: Person, place: int) -> npt.NDArray:
     points["joint"] = np.arange(len(points))
     points["confidence"] = person.confidence
     points["std"] = np.sqrt(np.mean(np.square(person.std), axis=1))
+    points["distance_std"] = person.distance_std
     return points

@@ -70,6 +70,15 @@ def test_the_pose_is_the_bodys_with_the_variance_of_its_hips(more_types: Message
     np.testing.assert_allclose(np.diag(covariance)[3:], 2 * 0.05**2 / 0.18**2, rtol=0.02)
 
 
+def test_an_unsure_distance_stretches_the_covariance_along_the_line_of_sight(more_types, header) -> None:
+    unsure = replace(standing("p1", (3.0, 0.0, 4.0)), distance_std=1.0)
+    (found,) = from_people(more_types, header, [unsure], 0.3).detections
+    covariance = np.array(found.results[0].pose.covariance).reshape(6, 6)[:3, :3]
+    along, across = np.array([0.6, 0.0, 0.8]), np.array([0.8, 0.0, -0.6])
+    assert along @ covariance @ along == pytest.approx(1.0 + 0.36 * 0.03**2 + 0.64 * 0.05**2)
+    assert across @ covariance @ across == pytest.approx(0.64 * 0.03**2 + 0.36 * 0.05**2)
+
+
 def test_unsure_joints_do_not_stretch_the_box(more_types: MessageTypes, header: Any) -> None:
     person = standing()
     wide = person.skeleton.indices(("left_elbow", "left_wrist", "left_hand"))
