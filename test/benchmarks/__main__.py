@@ -4,9 +4,9 @@
     ./run bench accuracy speed       these parts
 
 Parts: accuracy (the demo's clip against four calibrated views), detectors (2 to 10 m), speed (1280x720, one person),
-ros (the same through the node with a 30 Hz camera), mediapipe (side by side in one run; makes .venv-mediapipe), heads
-(what each head costs on top of its backbone, in torch), tracking (simulated people who cross and hide each other). A
-part that cannot run is named with the reason. The files keep the parts that were measured before.
+ros (the same through the node with a 30 Hz camera, and 1920x1080 as JPEG), mediapipe (side by side in one run; makes
+.venv-mediapipe), heads (what each head costs on top of its backbone, in torch), tracking (simulated people who cross
+and hide each other). A part that cannot run is named with the reason. The files keep the parts that were measured before.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ import onnxruntime
 
 from metric_pose_ros.demo.clip import ClipUnavailableError
 from metric_pose_ros.models import ModelFile
-from test.benchmarks import accuracy, detectors, side_by_side, speed, tracking
+from test.benchmarks import accuracy, detectors, empty, side_by_side, speed, tracking
+from test.benchmarks.places import PlacesUnavailableError
 from test.benchmarks.report import markdown
 from training.domain_gap.mediapipe_side import UnavailableError
 
 
 def _ros() -> dict[str, Any]:
-    return {
-        f"{model}, detector {'beside' if background else 'in turn'}": speed.through_ros(model, background)
-        for model in speed.MODELS
-        for background in (False, True)
-    }
+    from test.benchmarks import through_ros  # needs ROS 2
+
+    return through_ros.measure()
 
 
 def _heads() -> dict[str, Any]:
@@ -51,6 +50,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "mediapipe": side_by_side.measure,
     "heads": _heads,
     "tracking": tracking.measure,
+    "empty": lambda: {model: empty.measure(model) for model in speed.MODELS},
 }
 
 
@@ -74,7 +74,7 @@ def main() -> int:
         before, start = speed.load(), time.monotonic()
         try:
             measured = PARTS[part]()
-        except (ClipUnavailableError, UnavailableError, FileNotFoundError, ImportError, RuntimeError) as error:
+        except (ClipUnavailableError, PlacesUnavailableError, UnavailableError, FileNotFoundError, ImportError, RuntimeError) as error:
             measured = {"skipped": str(error)}
             failed = True
             print(f"  skipped: {error}", file=sys.stderr)
