@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import count
 
@@ -13,6 +14,9 @@ from metric_pose_ros.people import Person
 from metric_pose_ros.shots import Shot
 from metric_pose_ros.stream import STAGES, StreamEstimator, detection_thread
 from metric_pose_ros.tracking import Tracker
+
+_LOOKED_BACK = 30
+"""Calls over which people who were left out are counted."""
 
 
 class CamerasEstimator:
@@ -30,7 +34,6 @@ class CamerasEstimator:
     Attributes:
         outside: where detections come from, by camera; empty if the estimator's detector is asked.
         timings: seconds per stage of the latest call, as those of `StreamEstimator`; of all cameras together.
-        left_out: people of the latest call who were not looked at, since others were nearer, in whichever camera.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class CamerasEstimator:
         self.estimator = estimator
         self.outside = {name: OutsideDetections() for name in cameras} if from_outside else {}
         self.timings: dict[str, float] = {}
-        self.left_out = 0
+        self._left_out: deque[int] = deque(maxlen=_LOOKED_BACK)
         self._worker = detection_thread() if background_detection else None
         numbers = count(1)
         self._streams = {
@@ -67,6 +70,14 @@ class CamerasEstimator:
     def detection_interval(self, frames: int) -> None:
         for stream in self._streams.values():
             stream.detection_interval = frames
+
+    @property
+    def left_out(self) -> int:
+        """How many people were not looked at of late, since others were nearer, in whichever camera.
+
+        At most: whoever is left out is not known of again before the detector looks.
+        """
+        return max(self._left_out, default=0)
 
     @property
     def smoothing(self) -> tuple[float, float]:
@@ -94,10 +105,12 @@ class CamerasEstimator:
             ((name, shot),) = shots.items()
             stream = self._streams[name]
             people = stream(shot.image_bgr, shot.camera, shot.stamp_s, shot.motion)
-            self.timings, self.left_out = stream.timings, stream.left_out
+            self.timings = stream.timings
+            self._left_out.append(stream.left_out)
             return {name: people}
         every = {name: self._streams[name].begin(shot) for name, shot in shots.items()}
-        begun, self.left_out = nearest_looks(every, self.estimator.max_people)
+        begun, left_out = nearest_looks(every, self.estimator.max_people)
+        self._left_out.append(left_out)
         found = self.estimator.estimate_many(
             [(each.shot.image_bgr, each.shot.camera, each.boxes) for each in begun.values()],
             [each.scores for each in begun.values()],
@@ -117,4 +130,4 @@ class CamerasEstimator:
     def close(self) -> None:
         """Ends the detection thread, if there is one."""
         if self._worker is not None:
-            self._worker.shutdown(wait=True, cancel_futures=True)
+            self._worker.shutdown(wait=False, cancel_futures=True)

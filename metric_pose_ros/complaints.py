@@ -20,15 +20,14 @@ class Complaints:
     Attributes:
         count: complaints so far, logged or not.
         latest: text of the latest one.
-        latest_is_error: whether it is an error, or something that is only waited for.
-        latest_s: when it came, in seconds of `time.monotonic`; minus infinity before the first.
+        latest_error: text of the latest error, as against something that is only waited for.
+        latest_s, latest_error_s: when they came, in seconds of `time.monotonic`; minus infinity before the first.
     """
 
     def __init__(self, logger: Any, every_s: float = 5.0) -> None:
         self.count = 0
-        self.latest = ""
-        self.latest_is_error = False
-        self.latest_s = float("-inf")
+        self.latest = self.latest_error = ""
+        self.latest_s = self.latest_error_s = float("-inf")
         self._logger = logger
         self._every_s = every_s
         self._said: dict[str, float] = {}
@@ -50,7 +49,9 @@ class Complaints:
         now = time.monotonic()
         with self._lock:
             self.count += 1
-            self.latest, self.latest_is_error, self.latest_s = text, is_error, now
+            self.latest, self.latest_s = text, now
+            if is_error:
+                self.latest_error, self.latest_error_s = text, now
             if now - self._said.get(kind, float("-inf")) < self._every_s:
                 return False
             if len(self._said) >= _MOST_KINDS:

@@ -97,10 +97,12 @@ class Pipeline:
 
         Raises:
             NotReadyError: if nothing is known of the image's camera yet.
-            ValueError: if the message or its CameraInfo is wrong.
+            ValueError: if the message or its CameraInfo is wrong, or the image is late.
         """
         started = time.perf_counter()
-        frame = self._lines[name].camera.frame(message, settings.frame_id)
+        camera = self._lines[name].camera
+        frame = camera.frame(message, settings.frame_id)
+        camera.order.check(frame.stamp_s)
         self._converting_s += time.perf_counter() - started
         return frame
 

@@ -75,6 +75,14 @@ class Settings:
         live=True,
         node_only=True,
     )
+    hang_timeout: float = parameter(
+        10.0,
+        "Seconds after which a frame that does not end is given up and the networks are loaded again; 0 waits.",
+        0.0,
+        3600.0,
+        live=True,
+        node_only=True,
+    )
     marker_lifetime: float = parameter(
         1.0, "Seconds after which a viewer drops markers that nobody updates; 0 keeps them.", 0.0, 60.0, live=True
     )

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, cycle
 
 import numpy as np
@@ -34,6 +34,8 @@ _REMEMBERED = 60
 """Frames for which it is remembered where people were expected, for detections that come later."""
 _SAME_TIME_S = 0.15
 """Detections whose image is further from any that was looked at are about something else."""
+_SLOWEST_DETECTION_S = 5.0
+"""Seconds after which frames wait for a detection in the background. Somebody watches whether frames are done."""
 STAGES = ("crop", "network", "placement")
 """Of `PoseEstimator.timings`, what comes between detection and tracking."""
 _PATIENCE = 6
@@ -54,6 +56,12 @@ class _Pending:
 
     detections: Future[list[Detection]]
     expected: list[tuple[Track, Floats]]
+    since_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def due(self) -> bool:
+        """Whether to take it, even if it must be waited for: who comes in is not seen as long as it does not come."""
+        return self.detections.done() or time.monotonic() - self.since_s > _SLOWEST_DETECTION_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +130,7 @@ class StreamEstimator:
         self._expected: deque[tuple[float, list[tuple[Track, Floats]]]] = deque(maxlen=_REMEMBERED)
         self._stamp_s = -np.inf
         self._pose: Floats | None = None
+        self._size = (0, 0)
 
     def __call__(
         self, image_bgr: Image, camera: Camera, stamp_s: float, motion: CameraMotion | None = None
@@ -163,8 +172,12 @@ class StreamEstimator:
         check_image(image_bgr, camera)
         start = time.perf_counter()
         if stamp_s <= self._stamp_s:
-            self._pending = None
-            self._expected.clear()
+            self._forget_expected()
+        if self._size != (camera.width, camera.height):
+            # Another resolution: what was seen in px of the old one says nothing now, but people stand where they did.
+            self._size = camera.width, camera.height
+            self._forget_expected()
+            self.tracker.look_through(camera)
         expected = self.tracker.expect(stamp_s, camera, self._moved(motion.now(stamp_s) if motion else None))
         if self.outside is None:
             found = self._detections(image_bgr, expected)
@@ -186,7 +199,7 @@ class StreamEstimator:
     def close(self) -> None:
         """Ends the detection thread, if it has one of its own."""
         if self._worker is not None and self._owns_worker:
-            self._worker.shutdown(wait=True, cancel_futures=True)
+            self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
         """What the detector found; nothing when it did not look."""
@@ -200,7 +213,7 @@ class StreamEstimator:
             self._since_detection = 0
             return self._compare(next(self._turns)(image), expected)
         found = _Found([], {})
-        if self._pending is not None and (self._pending.detections.done() or not expected):
+        if self._pending is not None and (self._pending.due or not expected):
             pending, self._pending = self._pending, None
             found = self._compare(pending.detections.result(), pending.expected)
         if self._pending is None and due:
@@ -221,6 +234,11 @@ class StreamEstimator:
         if abs(when - came[0]) > _SAME_TIME_S:
             return _Found([], {})
         return self._compare(inside(came[1], camera.width, camera.height), then)
+
+    def _forget_expected(self) -> None:
+        """Whatever is detected in images that came before cannot be compared any more."""
+        self._pending = None
+        self._expected.clear()
 
     def _moved(self, pose: Floats | None) -> Floats | None:
         """The camera's pose, or the one before if it is not known for a moment."""

@@ -231,6 +231,14 @@ class Tracker:
         """Drops a track, for example when the detector keeps finding nobody there."""
         self.tracks = [other for other in self.tracks if other is not track]
 
+    def look_through(self, camera: Camera) -> None:
+        """Moves what was seen in px to where a camera of another image size or lens would have seen it."""
+        for track in self.tracks:
+            joints2d = camera.project(track.person.joints3d)
+            if np.isfinite(joints2d).all():
+                box = np.concatenate([joints2d.min(axis=0), joints2d.max(axis=0)])
+                track.person = replace(track.person, joints2d=joints2d, box=box)
+
     def start_over(self) -> None:
         """Drops every track; ids are not used twice."""
         self.tracks = []

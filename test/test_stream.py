@@ -365,3 +365,44 @@ def test_a_stream_needs_a_detector_and_a_positive_interval(pose_model):
 
 def test_the_fake_person_is_as_tall_as_the_tests_say():
     assert np.ptp(STANDING_MM[:, 1]) == pytest.approx(1680)
+
+
+def test_people_keep_their_ids_when_the_camera_changes_its_resolution(pose_model):
+    small = Camera(CAMERA.K * [[0.5], [0.5], [1]], np.zeros(0), "pinhole", 640, 360)
+    waiting = threading.Event()
+
+    def detector(image):
+        waiting.wait(0.0 if image.shape[0] == 360 else 0.05)  # what is found in large images comes late
+        return [Detection(box * image.shape[0] / 720, 0.8) for box in (BOX, OTHER)]
+
+    stream = stream_with(pose_model, detector, detection_interval=1, background_detection=True)
+    for frame in range(9):
+        image, camera = (IMAGE, CAMERA) if frame // 3 % 2 == 0 else (IMAGE[::2, ::2], small)
+        people = stream(image, camera, frame * FRAME_S)
+        assert [person.id for person in people] == ["p1", "p2"], frame
+        assert [float(person.position[2]) for person in people] == pytest.approx([3.2, 3.2], abs=0.3), frame
+    stream.close()
+
+
+def test_a_detection_that_does_not_come_is_waited_for_after_a_while(pose_model, monkeypatch):
+    monkeypatch.setattr("metric_pose_ros.stream._SLOWEST_DETECTION_S", 0.1)
+    released = threading.Event()
+    calls = []
+
+    def detector(image):
+        calls.append(len(calls))
+        if len(calls) > 1:
+            released.wait(30)
+        return [Detection(BOX, 0.8)]
+
+    stream = stream_with(pose_model, detector, detection_interval=1, background_detection=True)
+    stream(IMAGE, CAMERA, 0.0)
+    stream(IMAGE, CAMERA, FRAME_S)  # asks, and does not wait
+    stuck = threading.Thread(target=lambda: [stream(IMAGE, CAMERA, n * FRAME_S) for n in range(2, 200)], daemon=True)
+    stuck.start()
+    stuck.join(1.0)
+    assert stuck.is_alive()
+    released.set()
+    stuck.join(30)
+    assert not stuck.is_alive()
+    stream.close()

@@ -14,6 +14,7 @@ from metric_pose_ros.detection import OutsideDetections
 from metric_pose_ros.geometry.camera import Camera, UncalibratedError
 from metric_pose_ros.messages import camera_info, compressed_images, images
 from metric_pose_ros.messages.detections import to_detections
+from metric_pose_ros.messages.order import Order
 from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.settings import Settings
@@ -51,6 +52,9 @@ class CameraMessages:
         complaints: about what is wrong with messages.
         now: makes the stamp of images that have none.
 
+    Attributes:
+        order: of the images.
+
     Raises:
         FileNotFoundError: if the settings name a camera file that is not there.
         ValueError: if it is wrong.
@@ -70,6 +74,7 @@ class CameraMessages:
         self._image_topic, self._info_topic = image_topic, info_topic
         self._complaints = complaints
         self._now = now
+        self.order = Order(image_topic, complaints)
         self._rectified, self._resized = settings.image_is_rectified, settings.image_is_resized
         self._fov = settings.default_fov
         self._derived: tuple[Camera | None, Camera] | None = None

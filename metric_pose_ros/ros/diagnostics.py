@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -100,6 +100,7 @@ def report(
     performance: Performance,
     further: Mapping[str, int | str],
     complaints: Complaints,
+    warnings: Sequence[str] = (),
 ) -> DiagnosticArray:
     """The message for /diagnostics.
 
@@ -110,15 +111,20 @@ def report(
         state: of the lifecycle.
         performance: times of the latest frames.
         further: what else to report, such as dropped frames.
-        complaints: about what is wrong.
+        complaints: about what was wrong.
+        warnings: about what is wrong now.
     """
-    if time.monotonic() - complaints.latest_s < _RECENT_S:
-        level = DiagnosticStatus.ERROR if complaints.latest_is_error else DiagnosticStatus.WARN
-        message = complaints.latest
+    recent_s = time.monotonic() - _RECENT_S
+    if complaints.latest_error_s > recent_s:
+        level, message = DiagnosticStatus.ERROR, "; ".join([complaints.latest_error, *warnings])
+    elif complaints.latest_s > recent_s:
+        level, message = DiagnosticStatus.WARN, "; ".join([complaints.latest, *warnings])
     elif state.endswith("disabled"):
         level, message = DiagnosticStatus.WARN, f"{state}: ask ~/enable to see people"
     elif state != "active":
         level, message = DiagnosticStatus.WARN, f"{state}: activate the node to see people"
+    elif warnings:
+        level, message = DiagnosticStatus.WARN, "; ".join(warnings)
     elif performance.is_idle:
         level, message = DiagnosticStatus.OK, "idle: nobody subscribes"
     elif performance.seconds_since_frame() > _RECENT_S:

@@ -61,6 +61,7 @@ class CameraInput:
         self._node = node
         self._complaints = complaints
         self._subscriptions: list[MatchedSubscription] = []
+        self._heard_s = time.monotonic()
         suffix, self._kind = _TRANSPORTS[settings.image_transport]
         # As image_transport has it: the transport's name follows what `image` is remapped to.
         self._image_topic = node.resolve_topic_name(f"{name}/image" if name else "image") + suffix
@@ -76,6 +77,7 @@ class CameraInput:
 
     def open(self) -> None:
         """Starts to listen."""
+        self._heard_s = time.monotonic()
         self._subscribe(self._kind, self._image_topic, self.keep_image)
         if self.camera.fixed is None:
             self._subscribe(CameraInfo, self._info_topic, self.camera.keep_camera_info)
@@ -91,8 +93,14 @@ class CameraInput:
         """What is listened to, for the log."""
         return self._image_topic if self.camera.fixed is not None else f"{self._image_topic} and {self._info_topic}"
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since an image came, or since it is listened for."""
+        return time.monotonic() - self._heard_s
+
     def keep_image(self, message: Image | CompressedImage) -> None:
         """Stores an image until somebody takes it, in place of one that nobody took."""
+        self._heard_s = time.monotonic()
         self._arrivals.put(self._name, Arrival(message, time.perf_counter()))
 
     def _subscribe(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:

@@ -21,11 +21,12 @@ from metric_pose_ros.engines.cuda import memory_in_use
 from metric_pose_ros.messages.outgoing import PeopleMessages
 from metric_pose_ros.messages.types import InstalledTypes
 from metric_pose_ros.pipeline import Streams, open_streams
-from metric_pose_ros.ros import diagnostics, packages, parameters, stopping
+from metric_pose_ros.ros import diagnostics, health, packages, parameters, stopping
 from metric_pose_ros.ros.frames import FrameListener
 from metric_pose_ros.ros.input import CameraInput
 from metric_pose_ros.ros.latest import Latest
 from metric_pose_ros.ros.output import PeopleOutput
+from metric_pose_ros.ros.watchdog import Watchdog
 from metric_pose_ros.ros.worker import Worker
 from metric_pose_ros.settings import LIVE, Settings, camera_names
 
@@ -51,14 +52,12 @@ class MetricPoseNode(LifecycleNode):
         self._open_streams = open_streams
         self._complaints = Complaints(self.get_logger())
         self._performance = diagnostics.Performance()
-        self._streams: Streams | None = None
         self._output: PeopleOutput | None = None
         self._frames = FrameListener(self, self._complaints)
         self._messages: dict[str, PeopleMessages] = {}
         self._enabled = True
-        self._worker: Worker | None = None
         self._state = "unconfigured"
-        self._model, self._on_gpu = "", False
+        self._watchdog = Watchdog(self, lambda: self.settings, self._complaints, self._begin, self._load, self._retire)
         self._received = self._dropped = 0
         self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(self.settings.diagnostics_period, self._report)
@@ -91,16 +90,13 @@ class MetricPoseNode(LifecycleNode):
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints, Latest())
             self._output = PeopleOutput(self, settings)
-            types, names = InstalledTypes(), camera_names(settings)
-            self._messages = {name: PeopleMessages(types, self._frames, name) for name in names}
-            self._streams = self._open_streams(settings)
+            self._messages = self._message_makers()
+            self._watchdog.streams = self._load()
         except Exception as error:
             self._complaints.error(f"cannot configure: {error}")
             self._release()
             return TransitionCallbackReturn.FAILURE
-        estimator = getattr(self._streams, "estimator", None)
-        self._model = getattr(estimator, "description", type(self._streams).__name__)
-        self._on_gpu = estimator is not None and estimator.on_gpu
+        estimator = self._estimator
         if estimator is not None:
             joints = list(estimator.skeleton.names)
             # Not read_only for rclpy: such a parameter could not be taken away with the model.
@@ -115,7 +111,7 @@ class MetricPoseNode(LifecycleNode):
         result = super().on_activate(state)
         self._state = "active"
         if self._enabled:
-            self._begin()
+            self._watchdog.begin()
         else:
             self.get_logger().info("active, but disabled: ask ~/enable")
         return result
@@ -138,46 +134,69 @@ class MetricPoseNode(LifecycleNode):
         self._state = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
-    def _begin(self) -> None:
+    def stop(self) -> None:
+        """Ends the worker, if it runs, and deletes the markers."""
+        self._watchdog.end()
+
+    def close(self) -> None:
+        """Stops whatever runs, at the end of the process."""
+        self.stop()
+        self._watchdog.release()
+
+    def _load(self) -> Streams:
+        return self._open_streams(self.settings)
+
+    def _begin(self, streams: Streams) -> Worker:
         """Starts to listen and to work."""
-        assert self._streams is not None
         assert self._output is not None
-        self._worker = Worker(
+        worker = Worker(
             self,
             lambda: self.settings,
-            self._streams,
+            streams,
             self._messages,
             self._output,
             self._frames,
             self._complaints,
             self._performance,
         )
-        self._worker.open()
-        self.get_logger().info(f"active: listening to {self._worker.topics}")
+        worker.open()
+        self.get_logger().info(f"active: listening to {worker.topics}")
+        return worker
 
-    def stop(self) -> None:
-        """Ends the worker, if it runs, and deletes the markers."""
-        if self._worker is None or self._output is None:
-            return
-        self._worker.close()
-        self._received += self._worker.arrivals.received
-        self._dropped += self._worker.arrivals.dropped
-        self._worker = None
-        if self.context.ok():
+    def _retire(self, worker: Worker, stuck: bool) -> None:
+        """Takes back what a worker has said, now that it says no more."""
+        self._received += worker.arrivals.received
+        self._dropped += worker.arrivals.dropped
+        if self._output is not None and self.context.ok():
             for messages in self._messages.values():
                 self._output.publish(messages.clear(self.settings))
+        if stuck:
+            self._messages = self._message_makers()
+
+    def _message_makers(self) -> dict[str, PeopleMessages]:
+        types = InstalledTypes()
+        return {name: PeopleMessages(types, self._frames, name) for name in camera_names(self.settings)}
+
+    @property
+    def _estimator(self) -> Any:
+        """What finds people if it is the package's own, or None."""
+        return getattr(self._watchdog.streams, "estimator", None)
+
+    @property
+    def _model(self) -> str:
+        """What runs now, in words."""
+        streams = self._watchdog.streams
+        return "" if streams is None else getattr(self._estimator, "description", type(streams).__name__)
 
     def _release(self) -> None:
-        if self._streams is not None:
-            self._streams.close()
+        self._watchdog.release()
         if self._output is not None:
             self._output.close()
         if self.has_parameter(JOINT_NAMES):
             self.undeclare_parameter(JOINT_NAMES)
-        self._streams = self._output = None
+        self._output = None
         self._messages = {}
         self._state = "unconfigured"
-        self._model, self._on_gpu = "", False
 
     def _on_parameters(self, changes: Sequence[Parameter]) -> SetParametersResult:
         if any(change.name == JOINT_NAMES for change in changes) and self.has_parameter(JOINT_NAMES):
@@ -186,7 +205,7 @@ class MetricPoseNode(LifecycleNode):
             )
         known = {change.name: change.value for change in changes if hasattr(Settings, change.name)}
         fixed = [name for name in known if name not in LIVE]
-        if fixed and self._streams is not None:
+        if fixed and self._state in ("inactive", "active"):
             reason = f"{', '.join(fixed)} can only change while the node is unconfigured: deactivate and clean up first"
             return SetParametersResult(successful=False, reason=reason)
         settings = replace(self.settings, **known)
@@ -204,7 +223,7 @@ class MetricPoseNode(LifecycleNode):
         changed, self._enabled = request.data != self._enabled, request.data
         if changed and self._state == "active":
             if self._enabled:
-                self._begin()
+                self._watchdog.begin()
             else:
                 self.stop()
                 self.get_logger().info("disabled: images are left alone")
@@ -212,12 +231,16 @@ class MetricPoseNode(LifecycleNode):
         return response
 
     def _report(self) -> None:
-        arrivals = self._worker.arrivals if self._worker is not None else None
+        worker = self._watchdog.worker
+        arrivals = worker.arrivals if worker is not None else None
+        if namesakes := health.namesakes(self):
+            self._complaints.error(namesakes)
         further: dict[str, int | str] = {
             "images received": self._received + (arrivals.received if arrivals else 0),
             "images dropped": self._dropped + (arrivals.dropped if arrivals else 0),
+            "restarts of the worker": self._watchdog.restarts,
         }
-        if self._on_gpu:
+        if self._estimator is not None and self._estimator.on_gpu:
             further["GPU memory of all programs"] = memory_in_use()
         self._diagnostics_to.publish(
             diagnostics.report(
@@ -228,6 +251,7 @@ class MetricPoseNode(LifecycleNode):
                 self._performance,
                 further,
                 self._complaints,
+                health.warnings(self._watchdog, self.settings),
             )
         )
 
@@ -256,10 +280,10 @@ def main(args: list[str] | None = None, open_streams: Callable[[Settings], Any] 
             node.start()
             rclpy.spin(node)
     finally:
-        node.stop()
+        node.close()
         node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return stopping.despite_threads(0)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_the_only_camera_serves_under_another_name_with_a_warning(
     source.keep_camera_info(info(WIDE, "camera"))
     np.testing.assert_array_equal(frame(source, "optical").camera.K, WIDE.K)
     assert "images have frame 'optical', but CameraInfo on /robot/camera_info has 'camera'" in complaints.latest
-    assert not complaints.latest_is_error
+    assert not complaints.latest_error
 
 
 def test_of_several_cameras_none_is_guessed(source: CameraMessages) -> None:

@@ -1,0 +1,1 @@
+"""What goes wrong around the node, and how soon it publishes again."""
