@@ -10,8 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from metric_pose_ros import plain_yaml
 from metric_pose_ros.pipeline import open_streams
 from metric_pose_ros.settings import NODE_ONLY, Settings, camera_names, changed
 
@@ -178,7 +177,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _value(name: str, text: str) -> Any:
     """A parameter's value from the command line; what is wrong with it is left for `changed` to say."""
     default = {row.name: row.default for row in fields(Settings)}.get(name)
-    value = text if isinstance(default, str) else yaml.safe_load(text)
+    if isinstance(default, str):
+        return text
+    try:
+        value = plain_yaml.load(text)
+    except ValueError as error:
+        raise ValueError(f"the parameter {name} is {text!r}: {error}") from error
     return float(value) if isinstance(default, float) and isinstance(value, int) else value
 
 
@@ -190,8 +194,10 @@ def _read(path: Path) -> dict[str, Any]:
         ValueError: if it holds no parameters.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = plain_yaml.load(path.read_bytes())
         nodes: Sequence[dict[str, Any]] = [node["ros__parameters"] for node in content.values()]
         return {name: value for node in nodes for name, value in node.items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no parameters, expected NODE: ros__parameters: NAME: VALUE") from error
+    except ValueError as error:
+        raise ValueError(f"{path} holds no parameters: {error}") from error

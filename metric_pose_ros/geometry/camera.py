@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
+from metric_pose_ros import plain_yaml
 from metric_pose_ros.geometry.distortion import Lens, Polynomial, lens
 
 Floats = npt.NDArray[np.floating]
+
+_LARGEST_SIDE = 100_000
+"""px; no camera has more."""
+_EXTREME = 1000.0
+"""Focal lengths are at most so many times longer or shorter than the image: 0.06 degrees of view, or all around."""
+
+_STRONGEST = 1e6
+"""Of the coefficients of a distortion."""
 
 
 class UncalibratedError(ValueError):
@@ -62,8 +70,22 @@ class Camera:
         coefficients = np.array(self.distortion, dtype=float).ravel()
         if not np.isfinite(coefficients).all():
             raise ValueError(f"the distortion holds values that are not finite: {coefficients.tolist()}")
-        if int(self.width) <= 0 or int(self.height) <= 0:
-            raise ValueError(f"the camera's image size is {self.width}x{self.height}, expected positive numbers")
+        if np.abs(coefficients).max(initial=0) > _STRONGEST:
+            raise ValueError(
+                f"the distortion is {coefficients.tolist()}: no lens is like that; calibrate the camera again"
+            )
+        size = (self.width, self.height)
+        if not all(1 <= side <= _LARGEST_SIDE for side in size):
+            raise ValueError(
+                f"the camera's image size is {self.width}x{self.height}, expected positive numbers "
+                f"up to {_LARGEST_SIDE}"
+            )
+        longer = max(size)
+        if min(K[0, 0], K[1, 1]) < longer / _EXTREME or np.abs(K[:2]).max() > longer * _EXTREME:
+            raise ValueError(
+                f"K is {K.tolist()} for an image of {self.width}x{self.height}: no lens is like that; expected focal "
+                "lengths and a principal point of the order of the image's size, in px"
+            )
         K.setflags(write=False)
         coefficients.setflags(write=False)
         object.__setattr__(self, "K", K)
@@ -71,6 +93,11 @@ class Camera:
         object.__setattr__(self, "width", int(self.width))
         object.__setattr__(self, "height", int(self.height))
         object.__setattr__(self, "_lens", lens(self.model, coefficients))
+        if not self.straight and not np.isfinite(self.rays(self._border())).all():
+            raise ValueError(
+                f"the distortion {coefficients.tolist()} ({self.model}) makes no image of {self.width}x{self.height}: "
+                "calibrate the camera again"
+            )
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Camera:
@@ -84,9 +111,9 @@ class Camera:
         if not path.is_file():
             raise FileNotFoundError(f"no camera file {path}; expected the YAML file that camera_calibration writes")
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"camera file {path} is not YAML: {error}") from error
+            content = plain_yaml.load(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"camera file {path} cannot be read: {error}") from error
         if not isinstance(content, dict):
             raise ValueError(
                 f"camera file {path} has no entries; expected image_width, image_height, camera_matrix, ..."
@@ -128,6 +155,11 @@ class Camera:
         K[:2] *= scale[:, None]
         K[:2, 2] -= 0.5
         return Camera(K, self.distortion, self.model, width, height)
+
+    def _border(self) -> Floats:
+        """(8, 2) px, the corners of the image and the middles of its sides."""
+        x, y = np.meshgrid([0, (self.width - 1) / 2, self.width - 1], [0, (self.height - 1) / 2, self.height - 1])
+        return np.delete(np.stack([x.ravel(), y.ravel()], axis=1), 4, axis=0)
 
     @property
     def straight(self) -> bool:
@@ -187,4 +219,8 @@ class Camera:
 
 def _matrix(entry: Any) -> Any:
     """The numbers of a calibration file's matrix, written with rows, cols and data or as a plain list."""
-    return entry["data"] if isinstance(entry, dict) and "data" in entry else entry
+    values = entry["data"] if isinstance(entry, dict) and "data" in entry else entry
+    rows = values if isinstance(values, list) and all(isinstance(row, list) for row in values) else [values]
+    if not all(isinstance(row, list) and all(isinstance(number, (int, float)) for number in row) for row in rows):
+        raise ValueError(f"{str(values)[:80]} stands where a list of numbers is expected")
+    return values

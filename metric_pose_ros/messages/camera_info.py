@@ -50,7 +50,14 @@ def _camera(message: Any, topic: str, K: np.ndarray, distortion: np.ndarray, mod
     seen[:2, :2] /= step[:, None]
     if (seen == K).all() and (width, height) == (camera.width, camera.height):
         return camera
-    return Camera(seen, distortion, model, int(width // step[0]), int(height // step[1]))
+    try:
+        return Camera(seen, distortion, model, int(width // step[0]), int(height // step[1]))
+    except ValueError as error:
+        window = f"{width}x{height} at ({region.x_offset}, {region.y_offset})"
+        raise ValueError(
+            f"CameraInfo on {topic} has a region of interest of {window} and a binning of {message.binning_x} by "
+            f"{message.binning_y}: {error}"
+        ) from error
 
 
 def from_camera(types: MessageTypes, header: Any, camera: Camera) -> Any:

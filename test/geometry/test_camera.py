@@ -158,3 +158,23 @@ def test_a_missing_camera_file_is_an_error(tmp_path):
 def test_a_field_of_view_must_be_possible():
     with pytest.raises(ValueError, match="180 degrees"):
         Camera.from_fov(640, 480, 180)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"camera_matrix": "{rows: 3, cols: 3, data: " + "[" * 3000}, "brackets in brackets"),
+        ({"camera_matrix": "&a [*a, *a]"}, "a reference"),
+        ({"camera_matrix": "{data: [x, 1, 2, 3, 4, 5, 6, 7, 8]}"}, "where a list of numbers is expected"),
+        ({"image_width": ".inf"}, "image size is infx"),
+        ({"camera_matrix": "[1.0e-300, 0, 12, 0, 20, 8, 0, 0, 1]"}, "no lens is like that"),
+        ({"distortion_coefficients": "[1.0e+300, 1.0e+300, 0, 0, 0]"}, "no lens is like that"),
+    ],
+)
+def test_a_calibration_file_that_no_camera_has_is_refused_at_once(tmp_path, changed, complaint):
+    entries = {"image_width": "24", "image_height": "16", "camera_matrix": "[20, 0, 12, 0, 20, 8, 0, 0, 1]"} | changed
+    path = tmp_path / "camera.yaml"
+    path.write_text("\n".join(f"{name}: {value}" for name, value in entries.items()))
+    with pytest.raises(ValueError, match=complaint) as caught:
+        Camera.from_yaml(path)
+    assert str(path) in str(caught.value)

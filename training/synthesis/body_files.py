@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
+from metric_pose_ros import plain_yaml
 from training.synthesis.local_changes import LOCAL_CHANGES
 
 PHENOTYPES = ("gender", "age", "muscle", "weight", "height", "proportions")
@@ -43,9 +43,9 @@ def read_body(path: Path) -> OwnBody:
         ValueError: if the file is not YAML, or something in it is unknown or out of range.
     """
     try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"not YAML: {error}") from error
+        content = plain_yaml.load(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     changes = content.get("changes", {}) if isinstance(content, dict) else None
     if not isinstance(changes, dict):
         raise ValueError(f"expected names and numbers, and perhaps changes, but it holds {content!r}")
