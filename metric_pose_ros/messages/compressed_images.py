@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros import picture_files
 from metric_pose_ros.messages import images
 from metric_pose_ros.messages.types import MessageTypes
 
@@ -21,8 +22,8 @@ def to_bgr(message: Any) -> Image:
     """The picture in a CompressedImage message.
 
     Args:
-        message: sensor_msgs/CompressedImage of rclpy or rosbags, a JPEG or PNG file or another that OpenCV reads. Of
-            16-bit values the high byte is kept.
+        message: sensor_msgs/CompressedImage of rclpy or rosbags, a JPEG or PNG file of at most
+            `picture_files.MOST_PX`. Of 16-bit values the high byte is kept.
 
     Returns:
         (height, width, 3) BGR.
@@ -34,15 +35,15 @@ def to_bgr(message: Any) -> Image:
         raise ValueError(
             f"a compressed depth image (format {message.format!r}), expected colours: subscribe to the colour camera"
         )
-    data = np.frombuffer(message.data, np.uint8)
     # A camera held upright stays so: what EXIF says of turning is not what CameraInfo is about.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(data, flags) if len(data) else None
-    if picture is None:
+    try:
+        picture = picture_files.decode(np.frombuffer(message.data, np.uint8), flags)
+    except picture_files.PictureError as error:
         raise ValueError(
-            f"the compressed image of format {message.format!r} holds {len(data)} bytes that are no picture, expected "
-            "JPEG or PNG: it is truncated or of another transport; check the camera driver and the network"
-        )
+            f"the compressed image of format {message.format!r} holds {error}: it is truncated or of another "
+            "transport; check the camera driver and the network"
+        ) from error
     # "rgb8; jpeg compressed rgb8" was encoded with red and blue where the format has the other.
     if re.search(r"compressed rgba?(8|16)", message.format):
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)

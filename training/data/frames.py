@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros import picture_files
 from metric_pose_ros.skeleton import Skeleton
 from training.data.shards import Problems
 from training.joint_space import find_skeleton
@@ -89,9 +90,7 @@ def decode(files: dict[str, Any]) -> Frame:
         KeyError: if a file or an array is missing.
         ValueError: if something has not the shape it must have.
     """
-    image = cv2.imdecode(np.frombuffer(files["jpg"], np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("the picture is unreadable")
+    image = picture_files.decode(files["jpg"], cv2.IMREAD_COLOR)
     facts = json.loads(files["json"])
     skeleton = find_skeleton(facts["skeleton"])
     with np.load(io.BytesIO(files["npz"]), allow_pickle=False) as stored:

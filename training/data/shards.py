@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros import picture_files
 from metric_pose_ros.skeleton import BODY_30, Skeleton
 from training.joint_space import find_skeleton
 
@@ -181,9 +182,7 @@ def whole_picture(width: int, height: int) -> Floats:
 
 
 def _picture(content: bytes, flags: int) -> npt.NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if image is None:
-        raise ValueError("the picture is unreadable")
+    image = picture_files.decode(content, flags)
     if min(image.shape[:2]) < SMALLEST_SIDE:
         raise ValueError(f"the picture is {image.shape[:2]} px, expected at least {SMALLEST_SIDE} each way")
     return np.asarray(image, np.uint8)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from metric_pose_ros import picture_files
 from training.synthesis.body_files import OwnBody, read_body
 from training.synthesis.light import Panorama
 from training.synthesis.motion_files import Clip, read_motion_folder
@@ -33,6 +34,8 @@ LONGEST_SIDE = 1100
 
 _PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 _SMALLEST_SIDE = 64
+_MOST_PX = 1 << 27
+"""Of a photograph."""
 
 _BODIES = (".yaml", ".yml")
 
@@ -144,9 +147,7 @@ def read_photograph(path: Path) -> np.ndarray:
     Raises:
         ValueError: if it is none, or too small.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("OpenCV cannot read it")
+    image = picture_files.decode(path.read_bytes(), cv2.IMREAD_COLOR, _MOST_PX)
     if min(image.shape[:2]) < _SMALLEST_SIDE:
         raise ValueError(f"it has {image.shape[1]} x {image.shape[0]} pixels")
     return np.ascontiguousarray(shrink(image)[..., ::-1])

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import scipy.io
 
+from metric_pose_ros import picture_files
 from training.data.example import Image
 
 
@@ -31,10 +32,10 @@ def read_picture(path: Path) -> Image:
     if content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-4096:]:
         raise UnreadableError(f"{path} is cut off")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    if image is None:
-        raise UnreadableError(f"{path} is no picture")
-    return np.asarray(image, np.uint8)
+    try:
+        return np.asarray(picture_files.decode(content, flags), np.uint8)
+    except picture_files.PictureError as error:
+        raise UnreadableError(f"{path} holds {error}") from error
 
 
 class Video:
