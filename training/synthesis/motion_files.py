@@ -26,6 +26,10 @@ _DEEPMIMIC_AXES = np.array([[0, 0, -1.0], [-1, 0, 0], [0, 1, 0]])
 """From DeepMimic's axes (x forward, y up, z right) to Anny's."""
 
 
+_BROKEN = (KeyError, IndexError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What files raise that lack something, hold something else, or in which bones are their own parents."""
+
+
 class MotionFileError(ValueError):
     """A motion file that cannot be read; the message names the file and what is wrong."""
 
@@ -38,11 +42,19 @@ class Clip:
         name: file name without its ending.
         rotations: part -> (T, 3, 3) from the rest pose, world axes.
         rest_directions: limb part -> (3,) unit direction in that rest pose; a part not named rests as Anny's does.
+
+    Raises:
+        ValueError: if a number is not finite.
     """
 
     name: str
     rotations: dict[str, np.ndarray]
     rest_directions: dict[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        for part, numbers in (*self.rotations.items(), *self.rest_directions.items()):
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"the {part} is turned by what is no number, or has no length")
 
     def __len__(self) -> int:
         return len(self.rotations["root"])
@@ -98,11 +110,14 @@ class _AsfBone:
 def read_amc(motion: Path, skeleton: Path) -> Clip:
     """Reads an Acclaim motion (AMC) with its skeleton (ASF)."""
     try:
-        bones, parents = _read_asf(skeleton)
-        frames = _read_amc_frames(motion)
-        rotations = _asf_rotations(bones, parents, frames)
-    except (KeyError, IndexError, ValueError) as error:
+        return _amc(motion, skeleton)
+    except _BROKEN as error:
         raise MotionFileError(f"{motion} with {skeleton.name}: not a readable ASF/AMC pair ({error!r})") from error
+
+
+def _amc(motion: Path, skeleton: Path) -> Clip:
+    bones, parents = _read_asf(skeleton)
+    rotations = _asf_rotations(bones, parents, _read_amc_frames(motion))
     axes = Y_UP_Z_FORWARD
     return Clip(
         motion.stem,
@@ -190,9 +205,15 @@ _BVH_JOINTS: dict[str, tuple[str, ...]] = {
 def read_bvh(path: Path) -> Clip:
     """Reads a BVH file (y up, person facing z in the rest pose), finding the joints by their usual names."""
     try:
-        names, parents, offsets, channels, frames = _parse_bvh(path)
-    except (IndexError, ValueError) as error:
+        return _bvh(path)
+    except MotionFileError:
+        raise
+    except _BROKEN as error:
         raise MotionFileError(f"{path}: not a readable BVH file ({error!r})") from error
+
+
+def _bvh(path: Path) -> Clip:
+    names, parents, offsets, channels, frames = _parse_bvh(path)
     plain = [name.lower().split(":")[-1].replace("_", "") for name in names]
     index: dict[str, int] = {}
     for part, candidates in _BVH_JOINTS.items():
@@ -206,7 +227,7 @@ def read_bvh(path: Path) -> Clip:
         turn = np.tile(np.eye(3), (len(frames), 1, 1))
         for offset, kind in enumerate(kinds):
             if kind.endswith("rotation"):
-                step = Rotation.from_euler(kind[0].lower(), frames[:, column + offset], degrees=True).as_matrix()
+                step = Rotation.from_euler(kind[0].lower(), frames[:, [column + offset]], degrees=True).as_matrix()
                 turn = turn @ step
         column += len(kinds)
         world.append(turn if parents[joint] < 0 else world[parents[joint]] @ turn)
@@ -251,11 +272,15 @@ def _parse_bvh(path: Path) -> tuple[list[str], list[int], list[np.ndarray], list
 def read_deepmimic(path: Path) -> Clip:
     """Reads a DeepMimic humanoid clip (JSON; its rest pose stands with hanging arms and flat feet)."""
     try:
-        frames = np.array(json.loads(path.read_text())["Frames"], float)
-        if frames.ndim != 2 or frames.shape[1] != 44:
-            raise ValueError(f"frames of shape {frames.shape}, expected 44 numbers each")
-    except (KeyError, ValueError) as error:
+        return _deepmimic(path)
+    except _BROKEN as error:
         raise MotionFileError(f"{path}: not a DeepMimic humanoid clip ({error})") from error
+
+
+def _deepmimic(path: Path) -> Clip:
+    frames = np.array(json.loads(path.read_text())["Frames"], float)
+    if frames.ndim != 2 or frames.shape[1] != 44:
+        raise ValueError(f"frames of shape {frames.shape}, expected 44 numbers each")
     axes = _DEEPMIMIC_AXES
 
     def ball(column: int) -> np.ndarray:

@@ -159,3 +159,66 @@ def test_a_bvh_without_a_known_joint_says_which_it_has(tmp_path):
     path.write_text(path.read_text().replace("LeftUpLeg", "Tentacle"))
     with pytest.raises(MotionFileError, match=r"no joint for thigh\.L among Hips, .*Tentacle"):
         read_bvh(path)
+
+
+BVH_JOINTS = (
+    ("Spine", "Head"), ("LeftArm", "LeftForeArm"), ("LeftUpLeg", "LeftLeg", "LeftFoot"), ("RightArm", "RightForeArm"),
+    ("RightUpLeg", "RightLeg", "RightFoot"),
+)  # fmt: skip
+
+
+def write_walk(path, frames, offset="0 -10 0"):
+    """A person of hips, head, arms and legs; every joint is turned as the row of a frame says, first about z."""
+    channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 0 0", channels]
+    for limb in BVH_JOINTS:
+        for name in limb:
+            lines += [f"JOINT {name}", "{", f"OFFSET {offset}", channels]
+        lines += ["End Site", "{", "OFFSET 0 -5 0", "}", *["}"] * len(limb)]
+    lines += ["}", "MOTION", f"Frames: {len(frames)}", "Frame Time: 0.03", *map(str, frames)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_a_bvh_of_several_frames_turns_as_its_rows_say(tmp_path):
+    still, turned = " ".join(["0"] * 39), " ".join(["90", "0", "0", *["0"] * 36])
+    clip = read_bvh(write_walk(tmp_path / "walk.bvh", [still, turned, still]))
+    assert len(clip) == 3
+    # About the file's z, which points forwards: the left leg swings to the person's left.
+    assert direction(clip, "thigh.L", 0) == pytest.approx(-UP, abs=1e-9)
+    assert direction(clip, "thigh.L", 1) == pytest.approx(LEFT, abs=1e-9)
+    assert direction(clip, "thigh.L", 2) == pytest.approx(-UP, abs=1e-9)
+
+
+@pytest.mark.parametrize("row", ["nan", "inf", "1e999"])
+def test_angles_that_are_no_numbers_are_named(tmp_path, row):
+    with pytest.raises(MotionFileError, match=r"walk\.bvh: not a readable BVH file"):
+        read_bvh(write_walk(tmp_path / "walk.bvh", [" ".join([row, *["0"] * 38])]))
+
+
+def test_a_bvh_whose_joints_have_no_offsets_is_named(tmp_path):
+    path = write_walk(tmp_path / "walk.bvh", [" ".join(["0"] * 39)])
+    path.write_text(path.read_text().replace("OFFSET", "OFF"))
+    with pytest.raises(MotionFileError, match="not a readable BVH file"):
+        read_bvh(path)
+
+
+@pytest.mark.parametrize("content", ["[" * 3000, '{"Frames": [[1, "x"]]}', '{"Frames": {"a": 1}}', "[1]"])
+def test_a_deepmimic_clip_of_something_else_is_named(tmp_path, content):
+    (tmp_path / "kick.txt").write_text(content)
+    with pytest.raises(MotionFileError, match=r"kick\.txt: not a DeepMimic humanoid clip"):
+        read_deepmimic(tmp_path / "kick.txt")
+
+
+def test_a_deepmimic_clip_without_a_rotation_is_named(tmp_path):
+    (tmp_path / "kick.txt").write_text(json.dumps({"Frames": [[0.0] * 44]}))
+    with pytest.raises(MotionFileError, match="not a DeepMimic humanoid clip"):
+        read_deepmimic(tmp_path / "kick.txt")
+
+
+def test_bones_that_are_their_own_parents_are_named(tmp_path):
+    skeleton = write_asf(tmp_path)
+    skeleton.write_text(skeleton.read_text().replace("root thorax lfemur rfemur", "head thorax lfemur rfemur"))
+    (tmp_path / "77_01.amc").write_text("1\nroot 0 0 0 0 0 0\n")
+    with pytest.raises(MotionFileError, match="not a readable ASF/AMC pair"):
+        read_amc(tmp_path / "77_01.amc", skeleton)
