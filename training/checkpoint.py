@@ -38,7 +38,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; expected the {CHECKPOINT} of `python -m training fit`")
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    # Whatever a broken file makes PyTorch raise; its own advice is to run what the file says.
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ValueError(
+            f"{path} is no checkpoint that can be read ({type(error).__name__}: {reason}): it is cut off, damaged or "
+            "something else; take it from where it came from again"
+        ) from error
     missing = [part for part in ("config", "step", "model") if not isinstance(state, dict) or part not in state]
     if missing:
         raise ValueError(f"{path} is no checkpoint of `python -m training fit`: it lacks {', '.join(missing)}")
