@@ -36,6 +36,8 @@ _KINDS = {
     "yolox": ({"images"}, {"output"}),
 }
 """Inputs and outputs that each kind of model must have."""
+_RANGES = (("crop_side", 16, 2048), ("crop_scale", 0.1, 10.0), ("box_size_mm", 100.0, 100_000.0), ("stride", 1, 256))
+"""Of what pose models say of themselves; beyond, it makes no sense."""
 _USUAL_SIDE = 640
 _PLUGGED_IN = ("rtdetr", "rtdetr_logits", "yolox")
 """Kinds of detectors that are known by these, since their files say nothing of themselves."""
@@ -77,9 +79,9 @@ class PoseModelInfo:
 
         Raises:
             KeyError: if an entry is missing.
-            TypeError, ValueError: if an entry makes no sense.
+            TypeError, ValueError, OverflowError: if an entry makes no sense.
         """
-        return cls(
+        info = cls(
             name=str(entries["name"]),
             version=str(entries["version"]),
             skeleton=skeleton,
@@ -89,6 +91,16 @@ class PoseModelInfo:
             stride=int(entries["stride"]),
             calibrated=bool(entries.get("calibrated", True)),
         )
+        info._check_ranges()
+        return info
+
+    def _check_ranges(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"its {name} is {value}, expected {low} to {high}")
+        if not len(self.skeleton):
+            raise ValueError("it has no joints")
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ class ModelFile:
         try:
             metadata = json.loads(text)
             version, kind = metadata["format"], metadata.get("kind", "pose")
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
         if version != FORMAT:
             raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")
@@ -195,7 +207,7 @@ class ModelFile:
             info = PoseModelInfo.from_metadata(entries, spoken[0].skeleton)
         except KeyError as error:
             raise ModelError(f"{self.path}: its metadata has no entry {error}; export it again") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(f"{self.path}: its metadata makes no sense: {error}") from error
         side = info.crop_side
         if self.kind == "pose":
@@ -214,7 +226,7 @@ class ModelFile:
         return replace(info, skeleton=chosen.skeleton, outputs=outputs)
 
     def _check_tensors(self) -> None:
-        if self.kind not in _KINDS:
+        if not isinstance(self.kind, str) or self.kind not in _KINDS:
             raise ModelError(f"{self.path} is of kind {self.kind!r}; known are {', '.join(_KINDS)}")
         inputs, outputs = _KINDS[self.kind]
         for what, expected, given in (("inputs", inputs, set(self.inputs)), ("outputs", outputs, set(self.outputs))):

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import onnx
 import pytest
 
 from metric_pose_ros.models import SHORT_NAMES, ModelError, ModelFile, find_model, model_directories
@@ -35,6 +36,10 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, keep):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"crop_side": float("inf")}, "makes no sense"),
+        ({"crop_scale": float("nan")}, "its crop_scale is nan, expected 0.1 to 10"),
+        ({"stride": 0}, "its stride is 0, expected 1 to 256"),
+        ({"skeletons": [1]}, "makes no sense"),
         ({"joints": None}, "no entry 'joints'"),
         ({"crop_side": 384}, r"crops has shape \['N', 3, 256, 256\], but its metadata promises \[None, 3, 384, 384\]"),
         ({"joints": ["pelvis"], "edges": []}, "joints2d has shape"),
@@ -94,3 +99,35 @@ def test_shipped_models_match_their_cards(name):
     assert model.sha256 in card
     assert model.vouched == "as SHA256SUMS states"
     assert model.metadata["licence"].split()[0] in card
+
+
+def test_a_kind_that_is_no_word_is_an_error(tmp_path):
+    path = save_pose_model(tmp_path / "pose.onnx", metadata(kind=["pose"]))
+    with pytest.raises(ModelError, match=r"is of kind \['pose'\]; known are pose, "):
+        ModelFile.open(path)
+
+
+def test_metadata_of_brackets_in_brackets_is_an_error_that_names_the_file(tmp_path):
+    path = save_pose_model(tmp_path / "pose.onnx")
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"metric_pose_ros": "[" * 3000})
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"pose\.onnx: its 'metric_pose_ros' metadata cannot be read"):
+        ModelFile.open(path)
+
+
+def test_weights_outside_the_models_folder_are_not_read(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = save_pose_model(folder / "pose.onnx")
+    model = onnx.load(path)
+    (tmp_path / "secret.bin").write_bytes(bytes(10**5))
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "../secret.bin"), ("offset", "0"), ("length", "360")):
+        entry = weight.external_data.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"pose\.onnx .* is not an ONNX model that loads"):
+        ModelFile.open(path)

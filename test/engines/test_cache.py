@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -245,3 +245,30 @@ def test_the_folder_comes_from_the_environment_or_is_the_users_cache(monkeypatch
     monkeypatch.delenv("METRIC_POSE_ENGINES")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "metric_pose_ros" / "engines"
+
+
+HEADER = {"format": 1, "key": asdict(KEY), "sha256": "", "bytes": 1, "seconds": 1.0, "built": 1.0}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 3000,
+        b'{"format": 1, "key": []}',
+        b'{"format": 1, "key": {"model": 1}, "sha256": "", "bytes": 1, "seconds": 1, "built": 1}',
+        json.dumps({**HEADER, "key": {**asdict(KEY), "model_sha256": None}}).encode(),
+        json.dumps(HEADER).replace('"bytes": 1', '"bytes": 1e999').encode(),
+    ],
+    ids=["brackets", "list for a key", "another key", "number for a hash", "endless"],
+)
+def test_a_file_that_makes_no_sense_is_built_again(cache, header):
+    build = Builder()
+    cache.get(KEY, build)
+    path = cache.folder / KEY.file_name
+    path.write_bytes(header + b"\n" + ENGINE)
+    (cache.folder / "build_times.json").write_bytes(b"[" * 3000)
+    assert cache.entries() == []
+    assert cache.seconds_before(KEY) is None
+    assert cache.get(KEY, build) == ENGINE
+    assert build.times == 2
+    assert len(cache.entries()) == 1
