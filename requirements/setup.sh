@@ -18,30 +18,29 @@ esac
 
 kind="ROS 2 Jazzy from PyPI"
 variant=
-constraints=$here/constraints.txt
 if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
     kind="ROS 2 $ROS_DISTRO as sourced"
     variant=_sourced_ros
-    constraints=$here/runtime_sourced_ros.txt
     # ROS itself and tf2_msgs are there already; what training needs wants a NumPy that ROS' compiled messages cannot have.
     steps=$(echo "$steps" | sed -e 's/ ros tf2_msgs / /' -e 's/ test_messages//' -e 's/ training//')
 fi
 
-# The requirements of a step.
-requirements() {
-    if [ -f "$here/$1$variant.txt" ]; then echo "$here/$1$variant.txt"; else echo "$here/$1.txt"; fi
+# What a step installs, by hash.
+lock() {
+    echo "$here/locks/$1$variant.txt"
 }
 
 # What a step depends on; its hash is the step's stamp.
 sources() {
     case $1 in
-        tf2_msgs) echo "$here/ros.txt $here/tf2_msgs.sh $here/message_package.sh" ;;
+        tf2_msgs) echo "$(lock ros) $here/tf2_msgs.sh $here/message_package.sh" ;;
         test_messages)
-            echo "$here/ros.txt $here/test_messages.sh $here/message_package.sh"
+            echo "$(lock ros) $here/test_messages.sh $here/message_package.sh"
             find "$root/metric_pose_ros/messages/definitions" -name '*.msg' | sort
             ;;
         package) echo "$root/setup.py $root/setup.cfg $root/package.xml" ;;
-        *) requirements "$1" ;;
+        training) echo "$(lock training) $here/torch.txt" ;;
+        *) lock "$1" ;;
     esac
 }
 
@@ -76,16 +75,21 @@ logged() {
     printf '%s: done in %s s\n' "$title" $(($(date +%s) - began))
 }
 
-install_requirements() {
-    "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off \
-        -c "$(requirements runtime)" -c "$constraints" -r "$(requirements "$1")"
+install() {
+    "$venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off "$@"
+}
+
+# A lock names everything that its packages need, so nothing is left to resolve.
+install_lock() {
+    install --no-deps --require-hashes -r "$(lock "$1")"
 }
 
 do_step() {
     case $1 in
         tf2_msgs | test_messages) "$here/$1.sh" "$venv" ;;
         package) "$venv/bin/python" -m pip install --no-deps --no-build-isolation -e "$root" ;;
-        *) install_requirements "$1" ;;
+        training) install_lock training && install -r "$here/torch.txt" ;;
+        *) install_lock "$1" ;;
     esac
 }
 
