@@ -169,7 +169,7 @@ def _empty(result: dict[str, Any]) -> list[str]:
         ]
         lines += [
             f"{model}: {row['false_per_1000_frames']} people reported in 1,000 frames of places without any, "
-            f"{row['false_ids_per_1000_frames']} different ones. Drawings, posters and mirrors are not counted in that.",
+            f"{row['false_ids_per_1000_frames']} different ones. Drawings, posters and mirrors count apart.",
             "",
             *_table(["shown", "frames", "people reported in them", "different ones", "where"], rows),
             "",
