@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 
 from test.training.data.scene import check_dots, convert, paint, samples, write_picture
+from training.data.sets.files import UnreadableError, read_matlab
 
 WIDTH, HEIGHT = 320, 240
 PAINTED = (9, 10, 0)
@@ -133,3 +134,15 @@ def test_a_missing_picture_is_named_and_a_missing_file_ends_with_the_layout(
     said = capsys.readouterr().err
     assert "has no mpii_human_pose_v1_u12_1.mat; expected:" in said
     assert "images/000001163.jpg" in said
+
+
+def test_a_damaged_file_that_crashes_scipys_reader_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_release(root, [picture("1.jpg", [person(points_of(80), list(range(16)))])], [1])
+    path = root / "mpii_human_pose_v1_u12_1.mat"
+    content = path.read_bytes()
+    # A number's type becomes one that there is not, of which SciPy reads what lies behind its table of types.
+    at = content.index(np.array([9, 8], "<u4").tobytes())
+    path.write_bytes(content[:at] + b"\xf3" + content[at + 1 :])
+    with pytest.raises(UnreadableError, match=r"u12_1\.mat is no Matlab file that can be read"):
+        read_matlab(path, "RELEASE")

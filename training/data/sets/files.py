@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import scipy.io
 
 from metric_pose_ros import picture_files
 from training.data.example import Image
+from training.data.sets import matlab
 
 
 class UnreadableError(ValueError):
@@ -93,12 +93,11 @@ def read_matlab(path: Path, variable: str) -> Any:
     if not path.is_file():
         raise UnreadableError(f"{path} is missing")
     try:
-        return scipy.io.loadmat(str(path), struct_as_record=False, squeeze_me=True, variable_names=[variable])[variable]
+        return matlab.load(path, variable)
     except KeyError as error:
         raise UnreadableError(f"{path} has no variable {variable!r}") from error
-    # SciPy's reader fails in many ways on a broken file.
-    except Exception as error:
-        raise UnreadableError(f"{path} is no Matlab file that can be read: {type(error).__name__}: {error}") from error
+    except ValueError as error:
+        raise UnreadableError(f"{path} is no Matlab file that can be read: {error}") from error
 
 
 def first_folder(root: Path, candidates: tuple[str, ...]) -> Path | None:
