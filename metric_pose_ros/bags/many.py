@@ -86,5 +86,5 @@ def _work(job: Job, open_streams: OpenStreams, report_to: Connection) -> None:
 def _outcome(job: Job, open_streams: OpenStreams, progress: Callable[[int, int], object]) -> Outcome:
     try:
         return process(job, open_streams, progress)
-    except (ValueError, FileNotFoundError, PermissionError) as error:
+    except (ValueError, OSError) as error:
         return Outcome(error=str(error))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -34,13 +36,14 @@ class Result:
         overwrite: whether a bag that is there already gives way.
 
     Raises:
-        BagError: if it is there already, or being written.
+        BagError: if it is there already, being written, or cannot be written.
     """
 
     def __init__(self, target: Path, storage: str, notes: Mapping[str, str], overwrite: bool) -> None:
         self._target = target
         self._part = target.with_name(f"{target.name}.part")
-        self._part.mkdir(parents=True, exist_ok=True)
+        with _writing(target):
+            self._part.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self._part, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,7 +59,13 @@ class Result:
         self._writer = Writer(self._part / target.name, version=_VERSION, storage_plugin=STORAGES[storage])
         for key, value in notes.items():
             self._writer.set_custom_data(key, value)
-        self._writer.open()
+        try:
+            with _writing(target):
+                self._writer.open()
+        except BagError:
+            shutil.rmtree(self._part)
+            os.close(self._lock)
+            raise
         self._connections: dict[tuple[str, str], Connection] = {}
 
     def __enter__(self) -> Result:
@@ -67,15 +76,27 @@ class Result:
     ) -> None:
         try:
             if kind is None:
-                self._writer.close()
-                if self._target.exists():
-                    self._target.rename(self._part / _REPLACED)
-                (self._part / self._target.name).rename(self._target)
+                with _writing(self._target):
+                    self._writer.close()
+                    self._move()
             else:
-                self._writer.abort()
+                with suppress(OSError, sqlite3.Error):
+                    self._writer.abort()
         finally:
             shutil.rmtree(self._part)
             os.close(self._lock)
+
+    def _move(self) -> None:
+        """Gives the bag its name; if that fails, the bag that has it now keeps it."""
+        former = self._part / _REPLACED
+        if self._target.exists():
+            self._target.rename(former)
+        try:
+            (self._part / self._target.name).rename(self._target)
+        except OSError:
+            if former.exists():
+                former.rename(self._target)
+            raise
 
     def keep(self, connection: Connection, definition: Definition) -> None:
         """Makes place for the messages of another bag's connection, with its QoS."""
@@ -90,7 +111,8 @@ class Result:
 
     def copy(self, connection: Connection, time_ns: int, data: bytes) -> None:
         """Writes a message of a connection that is kept, as it is."""
-        self._writer.write(self._connections[connection.topic, connection.msgtype], time_ns, data)
+        with _writing(self._target):
+            self._writer.write(self._connections[connection.topic, connection.msgtype], time_ns, data)
 
     def write(self, topic: str, time_ns: int, message: Any) -> None:
         """Writes a message of rosbags."""
@@ -99,7 +121,17 @@ class Result:
             text, digest = own(kind)
             self._connections[topic, kind] = self._writer.add_connection(topic, kind, msgdef=text, rihs01=digest)
         data = typestore().serialize_cdr(message, kind)
-        self._writer.write(self._connections[topic, kind], time_ns, data)
+        with _writing(self._target):
+            self._writer.write(self._connections[topic, kind], time_ns, data)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Says which bag cannot be written, since what fails there only knows why."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise BagError(f"{target} cannot be written: {error}. Is there room left, and may it be written to?") from error
 
 
 def is_made_of(target: Path, notes: Mapping[str, str]) -> bool:
