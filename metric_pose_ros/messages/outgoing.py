@@ -61,7 +61,7 @@ TOPICS = (
         KEYPOINTS,
         "sensor_msgs/msg/PointCloud2",
         10,
-        "x, y, z, person, joint, confidence and std of every joint; the parameter joint_names has their names.",
+        "x, y, z, person, joint, confidence, std and distance_std of every joint; joint_names has their names.",
         "publish_keypoints",
     ),
     Topic(
