@@ -114,6 +114,7 @@ class CamerasEstimator:
         found = self.estimator.estimate_many(
             [(each.shot.image_bgr, each.shot.camera, each.boxes) for each in begun.values()],
             [each.scores for each in begun.values()],
+            [each.expected for each in begun.values()],
         )
         estimated = time.perf_counter()
         reported = {

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.bystanders import Mask, others, paint_over
 from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import distance_std, inside_view
+from metric_pose_ros.given import check_image, checked_boxes
 from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.nearest import nearest_detections
@@ -34,6 +36,7 @@ from metric_pose_ros.views import average, check_mirrored, looks
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
+_Frame = tuple[Image, Camera, list[Detection]]
 
 _NEAREST_M = 0.1
 _FARTHEST_M = 1000.0
@@ -156,7 +159,12 @@ class PoseEstimator:
             return self.detector(image_bgr)
 
     def estimate(
-        self, image_bgr: Image, camera: Camera, boxes: npt.ArrayLike, scores: npt.ArrayLike | None = None
+        self,
+        image_bgr: Image,
+        camera: Camera,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike | None = None,
+        expected: Sequence[Floats | None] | None = None,
     ) -> list[Person]:
         """Places the people in boxes that come from elsewhere.
 
@@ -165,6 +173,9 @@ class PoseEstimator:
             camera: that took the image.
             boxes: (N, 4) xyxy px, each at least partly inside the image.
             scores: (N,) 0..1 how sure the boxes are; 1 if not given.
+            expected: for each box, (J, 3) m where that person's joints should be about now, in the camera's frame, or
+                None. It says whom of several people in a box is meant, see `bystanders`; the answer does not begin
+                with it.
 
         Returns:
             At most N people; boxes in which no plausible person stands give none.
@@ -174,17 +185,21 @@ class PoseEstimator:
         """
         check_image(image_bgr, camera)
         self.timings["detection"] = 0.0
-        (people,) = self._people([(image_bgr, camera, _checked_boxes(boxes, scores, camera))])
+        (people,) = self._people([(image_bgr, camera, checked_boxes(boxes, scores, expected, camera))])
         return people
 
     def estimate_many(
-        self, frames: Sequence[tuple[Image, Camera, npt.ArrayLike]], scores: Sequence[npt.ArrayLike] | None = None
+        self,
+        frames: Sequence[tuple[Image, Camera, npt.ArrayLike]],
+        scores: Sequence[npt.ArrayLike] | None = None,
+        expected: Sequence[Sequence[Floats | None]] | None = None,
     ) -> list[list[Person]]:
         """Places the people in boxes of several images, of one camera or of many, with all crops in one batch.
 
         Args:
             frames: image, camera and boxes of each, as in `estimate`.
             scores: of the boxes of each frame; 1 if not given.
+            expected: for the boxes of each frame, as in `estimate`.
 
         Returns:
             the people of each image.
@@ -196,27 +211,26 @@ class PoseEstimator:
         for index, (image_bgr, camera, boxes) in enumerate(frames):
             check_image(image_bgr, camera)
             sure = None if scores is None else scores[index]
-            checked.append((image_bgr, camera, _checked_boxes(boxes, sure, camera)))
+            about = None if expected is None else expected[index]
+            checked.append((image_bgr, camera, checked_boxes(boxes, sure, about, camera)))
         self.timings["detection"] = 0.0
         return self._people(checked)
 
-    def _people(self, frames: list[tuple[Image, Camera, list[Detection]]]) -> list[list[Person]]:
+    def _people(self, frames: list[_Frame]) -> list[list[Person]]:
         best = [nearest_detections(detections, camera, self.max_people) for _, camera, detections in frames]
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(best):
             return [[] for _ in frames]
-        image, camera, _ = frames[0]
-        plain = len(frames) == 1 and self._views == looks(1, False)
-        if plain and isinstance(self._network, ImagePoseNetwork) and self._network.takes(camera):
-            with self._timed("crop"):
-                crops = [self._crops(camera, best[0])]
-            with self._timed("network"):
-                poses = self._network.look(image, camera, crops[0])
-        else:
-            with self._timed("crop"):
-                crops, batch = self._look(frames, best)
-            with self._timed("network"):
+        with self._timed("crop"):
+            crops = [self._crops(camera, found) for (_, camera, _), found in zip(frames, best, strict=True)]
+            whole = self._for_whole_image(frames, best, crops)
+            batch = self._look(frames, best, crops) if whole is None else self._batch[:0]
+        with self._timed("network"):
+            if whole is None:
                 poses = self._poses(batch, [crop for found in crops for crop in found])
+            else:
+                image, camera, _ = frames[0]
+                poses = whole.look(image, camera, crops[0])
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
@@ -231,24 +245,42 @@ class PoseEstimator:
         side, scale = self.info.crop_side, self.info.crop_scale
         return [look_at(camera, detection.box, side, scale) for detection in detections]
 
+    def _for_whole_image(
+        self, frames: list[_Frame], best: list[list[Detection]], crops: list[list[Crop]]
+    ) -> ImagePoseNetwork | None:
+        """The network, if it can cut its crops itself: of one image, each once, with nobody to be painted over."""
+        network = self._network
+        if not isinstance(network, ImagePoseNetwork) or len(frames) > 1 or self._views != looks(1, False):
+            return None
+        crowded = any(mask is not None for mask in self._others(crops[0], best[0]))
+        return network if network.takes(frames[0][1]) and not crowded else None
+
     def _look(
-        self, frames: list[tuple[Image, Camera, list[Detection]]], best: list[list[Detection]]
-    ) -> tuple[list[list[Crop]], npt.NDArray[np.float32]]:
-        """The crop of each detection of each frame, and the pixels of all looks at all crops, in a row."""
+        self, frames: list[_Frame], best: list[list[Detection]], crops: list[list[Crop]]
+    ) -> npt.NDArray[np.float32]:
+        """The pixels of all looks at all crops, in a row."""
         views = self._views
-        count = sum(len(detections) for detections in best) * len(views)
+        count = sum(len(looked) for looked in crops) * len(views)
         if len(self._batch) < count:
             self._batch = np.zeros((count, *self._batch.shape[1:]), np.float32)
-        crops, start = [], 0
-        for (image, camera, _), detections in zip(frames, best, strict=True):
-            looked = self._crops(camera, detections)
+        start = 0
+        for (image, camera, _), detections, looked in zip(frames, best, crops, strict=True):
             turned = [view.turn(crop) for crop in looked for view in views]
-            sample(image, camera, turned, self._batch[start : start + len(turned)])
-            crops.append(looked)
+            pixels = self._batch[start : start + len(turned)]
+            sample(image, camera, turned, pixels)
+            for number in range(len(views)):
+                masks = self._others(turned[number :: len(views)], detections)
+                for crop_pixels, mask in zip(pixels[number :: len(views)], masks, strict=True):
+                    if mask is not None:
+                        paint_over(crop_pixels, mask)
             start += len(turned)
         for number in range(count):
             views[number % len(views)].show(self._batch[number])
-        return crops, self._batch[:count]
+        return self._batch[:count]
+
+    def _others(self, crops: list[Crop], detections: list[Detection]) -> list[Mask | None]:
+        """What to paint over in the crops of one image."""
+        return others(crops, [detection.expected for detection in detections], self.skeleton)
 
     def _poses(self, batch: npt.NDArray[np.float32], crops: list[Crop]) -> PoseBatch:
         """One pose per crop, in its frame."""
@@ -340,47 +372,3 @@ class PoseEstimator:
 def _within_sight(joints: Floats) -> bool:
     """Whether (J, 3) m in the frame of a camera that looks at them are before it, and no further off than anybody."""
     return bool(joints[:, 2].min() >= _NEAREST_M and np.abs(joints).max() <= _FARTHEST_M)
-
-
-def check_image(image_bgr: Image, camera: Camera | None = None) -> None:
-    """Refuses what is no colour image, or not of the camera's size.
-
-    Raises:
-        ValueError: saying what was given, what was expected and what to do.
-    """
-    if not isinstance(image_bgr, np.ndarray):
-        raise ValueError(
-            f"the image is {type(image_bgr).__name__}, expected a (height, width, 3) uint8 array; could it not be read?"
-        )
-    if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8:
-        raise ValueError(
-            f"the image has shape {image_bgr.shape} and type {image_bgr.dtype}, expected (height, width, 3) and uint8"
-        )
-    if image_bgr.size == 0:
-        raise ValueError(f"the image is empty: its shape is {image_bgr.shape}")
-    if camera is not None and image_bgr.shape[:2] != (camera.height, camera.width):
-        raise ValueError(
-            f"the image is {image_bgr.shape[1]}x{image_bgr.shape[0]}, but its camera is calibrated for "
-            f"{camera.width}x{camera.height}: "
-            "give the camera file that belongs to this image size"
-        )
-
-
-def _checked_boxes(boxes: npt.ArrayLike, scores: npt.ArrayLike | None, camera: Camera) -> list[Detection]:
-    array = np.asarray(boxes, float)
-    if array.size == 0:
-        return []
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f"boxes have shape {array.shape}, expected (N, 4) with x1, y1, x2, y2 in px")
-    sure = np.ones(len(array)) if scores is None else np.asarray(scores, float).reshape(-1)
-    if len(sure) != len(array):
-        raise ValueError(f"{len(sure)} scores were given for {len(array)} boxes, expected one each")
-    for index, (x1, y1, x2, y2) in enumerate(array):
-        named = f"box {index} ({x1:g}, {y1:g}, {x2:g}, {y2:g})"
-        if not np.isfinite(array[index]).all():
-            raise ValueError(f"{named} holds values that are not finite")
-        if x2 - x1 < 1 or y2 - y1 < 1:
-            raise ValueError(f"{named} has no size: expected x1 < x2 and y1 < y2, in px")
-        if x2 <= 0 or y2 <= 0 or x1 >= camera.width or y1 >= camera.height:
-            raise ValueError(f"{named} lies outside the {camera.width}x{camera.height} image")
-    return [Detection(box, float(score)) for box, score in zip(array, sure, strict=True)]

@@ -19,10 +19,13 @@ class Detection:
     Attributes:
         box: (4,) xyxy in px of the image as seen.
         score: 0..1.
+        expected: (J, 3) m where the person's joints are expected, in the camera's frame and with the joints of the pose
+            model's skeleton; None if nothing is known of the person.
     """
 
     box: Floats
     score: float
+    expected: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)

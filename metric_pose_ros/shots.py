@@ -67,3 +67,8 @@ class Begun:
     def scores(self) -> Floats:
         """(N,) 0..1."""
         return np.array([look.score for look in self.looks])
+
+    @property
+    def expected(self) -> list[Floats | None]:
+        """Per box (J, 3) m where the joints are expected; None for strangers, and where a track has gone astray."""
+        return [None if look.track is None or look.detected else look.track.expected_joints for look in self.looks]

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from metric_pose_ros.detection import Combined, Detector, OutsideDetections, inside, overlap
-from metric_pose_ros.estimator import PoseEstimator, check_image
+from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.given import check_image
 from metric_pose_ros.nearest import nearest_looks
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.shots import Begun, CameraMotion, Shot
@@ -153,7 +154,7 @@ class StreamEstimator:
         nearest, self.left_out = nearest_looks(shots, self.estimator.max_people)
         begun = nearest[""]
         if begun.looks:
-            people = self.estimator.estimate(image_bgr, camera, begun.boxes, begun.scores)
+            people = self.estimator.estimate(image_bgr, camera, begun.boxes, begun.scores, begun.expected)
             stages = {name: self.estimator.timings[name] for name in STAGES}
         else:
             people, stages = [], dict.fromkeys(STAGES, 0.0)

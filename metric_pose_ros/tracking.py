@@ -50,6 +50,7 @@ class Track:
         unconfirmed: detections in a row that did not find the person.
         hidden: whether somebody nearer stands in the line of sight to where the person is expected.
         expected: (4,) xyxy px where the person was looked for last.
+        expected_joints: (J, 3) m where the joints were expected then, in the camera's frame.
     """
 
     person: Person
@@ -63,10 +64,15 @@ class Track:
     unconfirmed: int = 0
     hidden: bool = False
     expected: Floats | None = None
+    expected_joints: Floats | None = None
 
     def position_at(self, stamp_s: float) -> Floats:
         """(3,) m of the pelvis in the tracking frame at constant velocity; the guess stops after half a second."""
         return self.motion.position_at(stamp_s - self.seen_s)
+
+    def joints_at(self, stamp_s: float, pose: Floats | None = None) -> Floats:
+        """(J, 3) m in the camera's frame: as last seen, moved along; arguments as for `box_at`."""
+        return self.person.joints3d + _to_camera(self.position_at(stamp_s), pose) - self.person.position
 
     def box_at(self, stamp_s: float, camera: Camera, pose: Floats | None = None) -> Floats:
         """(4,) xyxy px in which to look for the person: the body's visible bounds, moved along; never empty.
@@ -162,6 +168,7 @@ class Tracker:
         self._start_over_if_back(stamp_s)
         for track in self.tracks:
             track.expected = track.box_at(stamp_s, camera, pose)
+            track.expected_joints = track.joints_at(stamp_s, pose)
         return [
             (track, track.expected)
             for track in self.tracks
