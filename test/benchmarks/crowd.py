@@ -184,7 +184,14 @@ class SeesCrowd:
         self._image[0, 0] = frame % 256, frame // 256, 0
         return self._image
 
-    def estimate(self, image: npt.NDArray[np.uint8], camera: Camera, boxes: Floats, scores: Floats) -> list[Person]:
+    def estimate(
+        self,
+        image: npt.NDArray[np.uint8],
+        camera: Camera,
+        boxes: Floats,
+        scores: Floats,
+        expected: Sequence[Floats | None] | None = None,
+    ) -> list[Person]:
         """The person who fills each box best; whoever fills several is seen in the best one."""
         frame = _frame(image)
         self.looks += len(boxes)
