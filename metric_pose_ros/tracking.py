@@ -268,6 +268,10 @@ class Tracker:
         # The pose and its place move differently: a person who stands still may wave.
         shape = track.shape((person.joints3d - person.position) @ turn.T, seconds)
         joints = _to_camera(track.motion.position, pose) + shape @ turn
+        if _is_swung_behind(joints, person.joints3d):
+            # Whoever comes near that fast is where the network says, and not where they were bound for.
+            track.motion, track.shape = WalkingFilter(position, covariance), OneEuroFilter(*self._filter)
+            joints = person.joints3d
         track.person, track.seen_s = person, stamp_s
         track.hits += 1
         confirmed = track.hits >= self._birth_hits and track.detections >= self._birth_detections
@@ -319,6 +323,11 @@ class Tracker:
         rows, columns = linear_sum_assignment(np.where(possible, cost, 1e3))
         chosen = zip(rows.tolist(), columns.tolist(), strict=True)
         return [(row, self.tracks[column]) for row, column in chosen if possible[row, column]]
+
+
+def _is_swung_behind(smooth: Floats, seen: Floats) -> bool:
+    """Whether smoothing (J, 3) m in the camera's frame put joints behind the camera that were seen before it."""
+    return not bool(((smooth[:, 2] > 0) | (seen[:, 2] <= 0)).all() and np.isfinite(smooth).all())
 
 
 def _bounds(person: Person) -> Floats:

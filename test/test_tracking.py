@@ -275,3 +275,15 @@ def test_the_next_box_of_somebody_who_left_the_image_is_not_empty():
     assert (box[2:] - box[:2] >= 2).all()
     assert (box >= 0).all()
     assert (box[2:] <= [640, 480]).all()
+
+
+def test_nobody_who_comes_near_fast_is_smoothed_to_behind_the_camera():
+    tracker = Tracker()
+    nearest = []
+    for frame in range(16):
+        distance = max(6.0 - 0.5 * frame, 0.36)  # 15 m/s at 30 Hz, then stands still
+        (person,) = tracker.update([standing("", (0.0, 0.0, distance))], frame / 30)
+        nearest.append(person.joints3d[:, 2].min())
+    assert min(nearest) > 0
+    assert nearest[-1] == pytest.approx(0.25, abs=0.01)  # the hands, 11 cm before the pelvis
+    assert person.id == "p1"
