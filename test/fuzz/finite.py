@@ -18,7 +18,8 @@ def assert_real(person: Person, behind: bool = False) -> None:
         person: in the frame of the camera.
         behind: whether the lens sees what lies beside and behind the camera, as a fisheye does.
     """
-    for name in ("joints3d", "joints2d", "std", "confidence", "box", "score", "velocity", "position"):
+    numbers = ("joints3d", "joints2d", "std", "confidence", "box", "score", "velocity", "position", "distance_std")
+    for name in numbers:
         assert np.isfinite(getattr(person, name)).all(), f"{name} of a person is not finite: {getattr(person, name)}"
     assert behind or person.joints3d[:, 2].min() > 0, f"a person is behind the camera: {person.joints3d.tolist()}"
     assert (person.std >= 0).all(), f"a standard deviation is below zero: {person.std.tolist()}"
