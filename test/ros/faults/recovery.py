@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,39 @@ def recovered(bench: Bench, fault: str, people: int = 1, camera: Camera = CAMERA
     Returns:
         the keypoints.
     """
-    start = time.monotonic()
-    answer, sent = None, set()
-    while answer is None:
-        assert time.monotonic() < start + PATIENCE_S, f"nothing was published again after: {fault}"
+
+    def send() -> tuple[int, int]:
         bench.send_info(camera)
         picture = bench.picture(people, camera)
         for name, value in image.items():
             setattr(picture, name, value)
-        sent.add(bench.send(picture))
+        return bench.send(picture)
+
+    answer = answered(bench, fault, send)
+    assert answer.width == 30 * people
+    return answer
+
+
+def answered(bench: Bench, fault: str, send: Callable[[], tuple[int, int]], topic: str = "keypoints") -> Any:
+    """The first message of a topic about one of the images that `send` sends again and again; notes how long it took.
+
+    Args:
+        bench: that listens to the topic.
+        fault: that has just ended, for the notes.
+        send: sends an image; its stamp.
+        topic: a name of `test.ros.graph.TOPICS`.
+    """
+    start = time.monotonic()
+    answer, sent = None, set()
+    while answer is None:
+        assert time.monotonic() < start + PATIENCE_S, f"nothing was published again after: {fault}"
+        sent.add(send())
         time.sleep(_EVERY_S)
-        heard = reversed(bench.heard["keypoints"])
+        heard = reversed(bench.heard[topic])
         answer = next((each for each in heard if (each.header.stamp.sec, each.header.stamp.nanosec) in sent), None)
     seconds = time.monotonic() - start
-    if NOTES in os.environ:
+    if NOTES in os.environ and fault != "start":
         with Path(os.environ[NOTES]).open("a") as file:
             file.write(json.dumps({"fault": fault, "seconds": round(seconds, 3)}) + "\n")
-    assert answer.width == 30 * people
     assert seconds < LONGEST_S
     return answer
