@@ -24,7 +24,7 @@ Image = npt.NDArray[np.uint8]
 RATE_HZ = 30.0
 _PAUSE_S = 5.0
 """Between two videos: nobody is remembered so long."""
-_SAME = 0.4
+_SAME = 0.3
 """Shared area over joint area from which a person is the one who is there."""
 _RENDERS, _STILL = 200, 3
 """People rendered for tests, and frames for which each is shown."""
