@@ -34,8 +34,15 @@ _FRAMES = 10
 """Of each picture: a camera that pans and comes nearer."""
 _HEADINGS = 5
 """Directions of each panorama."""
-_LIKENESSES = {"opencv_graf1", "opencv_graf3", "opencv_input", "plasma-workspace-wallpapers_03"}
-"""Pictures of people: a mural, a drawn girl, a figure in a landscape."""
+_LIKENESSES = {
+    "opencv_graf1",
+    "opencv_graf3",
+    "opencv_input",
+    "plasma-workspace-wallpapers_03",
+    "plasma-workspace-wallpapers_38",
+    "plasma-workspace-wallpapers_39",
+}
+"""Pictures of people: a mural, a drawn girl, a figure in a landscape, drawn astronauts."""
 _PEOPLED = {"lomiri-wallpapers-20.04_03"}
 """Somebody stands out of focus in the background."""
 _FROM_OPENCV = {
