@@ -12,7 +12,7 @@ from metric_pose_ros.bags.types import typestore
 from test.fuzz.draw import Draw
 
 _MOST_CHANGES = 4
-_MOST_ELEMENTS = 64
+_MOST_ELEMENTS = 20
 
 
 def hostile(draw: Draw, message: Any, texts: Sequence[str] = ()) -> Any:

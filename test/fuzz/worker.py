@@ -21,6 +21,7 @@ WATCHED = ("metric_pose_ros", "training")
 _MORE_MEMORY = 2 << 30
 """Bytes that a door may take beyond what it has once it is open."""
 LONGEST_INPUT = 768
+_PLANTED = 40
 _STUCK_S = 20
 """Wall-clock seconds after which libFuzzer ends a process that no longer answers."""
 
@@ -101,9 +102,19 @@ def main() -> None:
     if arguments.again:
         again(Run(arguments.door, arguments.folder, arguments.seconds), arguments.corpus, arguments.seconds)
     elif find_spec("atheris"):
+        plant(arguments.corpus, arguments.seed)
         guided(arguments)
     else:
         blind(Run(arguments.door, arguments.folder, arguments.seconds), arguments.seed)
+
+
+def plant(corpus: Path, seed: int) -> None:
+    """Gives a new corpus some random inputs to begin with; from nothing, libFuzzer takes long to come to long ones."""
+    if any(corpus.iterdir()):
+        return
+    source = random.Random(seed)
+    for number in range(_PLANTED):
+        (corpus / f"planted{number}").write_bytes(source.randbytes(source.randint(4, 120)))
 
 
 def guided(arguments: argparse.Namespace) -> None:
@@ -114,7 +125,7 @@ def guided(arguments: argparse.Namespace) -> None:
         run = Run(arguments.door, arguments.folder, arguments.seconds)
     options = [
         f"-max_len={LONGEST_INPUT}", f"-timeout={_STUCK_S}", f"-artifact_prefix={arguments.folder}/",
-        f"-seed={arguments.seed}", "-rss_limit_mb=0", "-reload=0", "-len_control=10",
+        f"-seed={arguments.seed}", "-rss_limit_mb=0", "-reload=0", "-len_control=0",
     ]  # fmt: skip
     atheris.Setup(["fuzz", *options, str(arguments.corpus)], run)
     atheris.Fuzz()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metric_pose_ros.complaints import Complaints
+from metric_pose_ros.detection import inside
 from metric_pose_ros.geometry.frames import Frames, FramesError
 from metric_pose_ros.geometry.moving_camera import newest
 from metric_pose_ros.messages import transforms
@@ -49,16 +50,19 @@ def open_detections(folder: Path) -> Check:
 
     def check(draw: Draw) -> None:
         streams = fake_network.streams(estimator, from_outside=True)
-        messages = DetectionMessages(
-            Settings(detections_class=draw.choice(("person", ""))),
-            "/detections",
-            streams.outside[""],
-            Complaints(Silent()),
-        )
+        settings = Settings(detections_class=draw.choice(("person", "")))
+        messages = DetectionMessages(settings, "/detections", streams.outside[""], Complaints(Silent()))
+        messages.keep(hostile(draw, usual, ("person", "cat")))
+        if not draw.sometimes(4):
+            came = streams.outside[""].take()
+            for found in [] if came is None else inside(came[1], CAMERA.width, CAMERA.height):
+                assert np.isfinite([*found.box, found.score]).all(), found
+                assert (found.box[2:] > found.box[:2]).all(), found
+            return
         for frame in range(draw.integer(1, 2)):
-            messages.keep(hostile(draw, usual, ("person", "cat")))
             for person in streams({"": Shot(IMAGE, CAMERA, 100.0 + frame / 10)})[""]:
                 assert_real(person)
+            messages.keep(hostile(draw, usual, ("person", "cat")))
 
     return check
 

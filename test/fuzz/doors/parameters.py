@@ -28,7 +28,7 @@ metric_pose:
     min_confidence: 0.2
     detection_interval: 4
     smoothing_cutoff: 1.5
-    most_people: 5
+    threads: 1
     cameras: ""
     publish_people: true
 """
