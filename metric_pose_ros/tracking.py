@@ -30,6 +30,9 @@ _MISJUDGED = (0.1, 0.03)
 """The same for telling people apart, whom a look may take for nearer or further off, or bent otherwise."""
 _GATE = 4.0
 """Standard deviations from where a track is expected, beyond which somebody is somebody else."""
+_VAGUE, _LOST = 0.1, 0.3
+"""What it costs to take somebody for one of whose place less is known than of others', per unit of the covariance's log
+determinant, or who was not seen in the frame before. A deviation of `_GATE` costs 1, as do boxes that do not touch."""
 _APART_M = 0.45
 """Whoever is expected no further beside the line of sight to somebody nearer is hidden behind them."""
 
@@ -299,7 +302,9 @@ class Tracker:
         """Which person continues which track: the cheapest assignment by distance in space and overlap in the image.
 
         The distance is Mahalanobis': depth is the least certain direction, and more so far away; whoever was not seen
-        for longer may have walked further.
+        for longer may have walked further. By that alone whoever was lost fits best, since little is known of their
+        place: so the rest of a normal distribution's likelihood counts, too, and that who was seen a moment ago will
+        be seen again.
         """
         if not people or not self.tracks:
             return []
@@ -308,15 +313,20 @@ class Tracker:
         expected = np.stack([track.position_at(stamp_s) for track in self.tracks])
         spread = np.stack([track.motion.covariance_at(stamp_s - track.seen_s) for track in self.tracks])
         off = (positions[:, None] - expected[None])[..., None]
-        distance = np.sqrt((off * np.linalg.solve(noise[:, None] + spread[None], off)).sum(axis=(2, 3)))
+        covariance = noise[:, None] + spread[None]
+        distance = np.sqrt((off * np.linalg.solve(covariance, off)).sum(axis=(2, 3)))
+        vague = np.linalg.slogdet(covariance)[1]
+        vague -= vague.min(axis=1, keepdims=True)
         seen = np.stack([_bounds(person) for person in people])
         looked = [_bounds(track.person) if track.expected is None else track.expected for track in self.tracks]
         apart = 1 - overlap(seen, np.stack(looked))
         unnamed = np.array([0.0 if track.id else 0.5 for track in self.tracks])
-        cost = distance / _GATE + apart + unnamed
+        seen_s = np.array([track.seen_s for track in self.tracks])
+        lost = seen_s < seen_s.max()
+        cost = distance / _GATE + apart + unnamed + _VAGUE * vague + _LOST * lost
         metres = np.linalg.norm(off[..., 0], axis=2)
         far = np.linalg.norm([person.position for person in people], axis=1)
-        waited = np.array([stamp_s - track.seen_s for track in self.tracks])
+        waited = stamp_s - seen_s
         # Who was hidden for longer is looked for no further off: the next one there is more likely somebody else.
         reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + _MISJUDGED[0] * far[:, None]
         possible = ((distance < _GATE) & (metres < reach)) | ((apart < 0.5) & (metres < 2 * reach))

@@ -216,6 +216,19 @@ def test_somebody_who_walks_behind_another_and_stops_there_keeps_the_id():
     assert [person.id for person in tracker.update([somebody(0, 3.0), somebody(-0.6, 5.0)], 105 / 30)] == ["p1", "p2"]
 
 
+def test_who_is_in_view_is_not_taken_for_somebody_just_lost_behind_them():
+    tracker = Tracker()
+    for frame in range(30):
+        tracker.update([somebody(0, 4.2), somebody(0.5, 5.0)], frame / 30)
+    for frame in range(30, 36):
+        (person,) = tracker.update([somebody(0, 4.2)], frame / 30)
+    # A look at the first one that is off towards where the second one is expected.
+    for x, z in ((0.15, 4.5), (0.3, 4.7), (0.1, 4.3)):
+        frame += 1
+        (person,) = tracker.update([somebody(x, z)], frame / 30)
+        assert person.id == "p1"
+
+
 def test_somebody_who_vanishes_in_the_open_is_forgotten_sooner():
     tracker = Tracker()
     for frame in range(45):
