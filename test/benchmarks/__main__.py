@@ -6,8 +6,9 @@
 Parts: accuracy (the demo's clip against four calibrated views), detectors (2 to 10 m), speed (1280x720, one person),
 ros (the same through the node with a 30 Hz camera, and 1920x1080 as JPEG), mediapipe (side by side in one run; makes
 .venv-mediapipe), heads (what each head costs on top of its backbone, in torch), tracking (simulated people who cross
-and hide each other), empty (people seen where nobody is, and recall; many minutes). A part that cannot run is named
-with the reason. The files keep the parts that were measured before.
+and hide each other), empty (people seen where nobody is, and recall; many minutes), load (1 to 20 people in 1 to 4
+cameras through the node; curves in ``load.png``), faults (how soon people are published again after each). A part that
+cannot run is named with the reason. The files keep the parts that were measured before.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 import onnxruntime
 
 from metric_pose_ros.models import ModelFile
-from test.benchmarks import accuracy, detectors, empty, side_by_side, speed, tracking
+from test.benchmarks import accuracy, detectors, empty, faults, load, side_by_side, speed, tracking
 from test.benchmarks.report import markdown
 
 
@@ -48,6 +49,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "mediapipe": side_by_side.measure,
     "heads": _heads,
     "tracking": tracking.measure,
+    "load": load.measure,
+    "faults": faults.measure,
     "empty": lambda: {model: empty.measure(model) for model in speed.MODELS},
 }
 
@@ -78,6 +81,8 @@ def main() -> int:
             failed = True
             print(f"  skipped: {error}", file=sys.stderr)
         results[part] = {**measured, "machine": {**_machine(), **before}, "seconds": round(time.monotonic() - start, 1)}
+        if part == "load" and "skipped" not in measured:
+            load.draw(measured, arguments.out / "load.png")
         file.write_text(json.dumps(results, indent=1) + "\n")
         (arguments.out / "results.md").write_text(markdown(results))
     print(markdown(results))

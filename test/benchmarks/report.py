@@ -16,6 +16,8 @@ def markdown(results: dict[str, Any]) -> str:
         "mediapipe": ("Beside MediaPipe Pose heavy", _mediapipe),
         "tracking": ("Ids, jitter and lag: simulated people who cross and hide each other", _tracking),
         "empty": ("People seen where nobody is, and recall at the same thresholds", _empty),
+        "load": ("The node under load: cameras faster than it can look", _load),
+        "faults": ("Publishing again after faults", _faults),
         "heads": ("What heads cost on top of a backbone", _heads),
     }
     lines = ["# Benchmark results"]
@@ -177,6 +179,33 @@ def _empty(result: dict[str, Any]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _load(result: dict[str, Any]) -> list[str]:
+    header = [
+        "cameras", "size", "people in each", "max_people", "seen in each", "latency ms, median / p95", "max",
+        "answers/s of each camera", "people/s",
+    ]  # fmt: skip
+    rows = []
+    for row in result["rows"]:
+        scene = [row["cameras"], row["size"], row["people"], row["max_people"]]
+        latency = row.get("latency_ms")
+        if latency is None:
+            rows.append([*scene, *["-"] * 5])
+            continue
+        rates = row["answers_per_second_and_camera"], row["people_per_second"]
+        rows.append([*scene, row["seen"], _pair(latency), f"{latency['max']:.0f}", *rates])
+    note = (
+        f"Model {result['model']} through ROS 2 on {result['cores']} cores; each camera at {result['camera_hz']:g} Hz, "
+        "latency from an image's publication to its keypoints. Cameras, node and listener share the cores."
+    )
+    return [*_table(header, rows), "", note]
+
+
+def _faults(result: dict[str, Any]) -> list[str]:
+    return _table(
+        ["fault", "published again after, s"], [[name, f"{it:.2f}"] for name, it in result["longest_s"].items()]
+    )
 
 
 def _pair(spread: dict[str, float]) -> str:
