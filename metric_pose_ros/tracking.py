@@ -270,7 +270,7 @@ class Tracker:
         turn = np.eye(3) if pose is None else pose[:3, :3]
         # The pose and its place move differently: a person who stands still may wave.
         shape = track.shape((person.joints3d - person.position) @ turn.T, seconds)
-        joints = _to_camera(track.motion.position, pose) + shape @ turn
+        joints: Floats = _to_camera(track.motion.position, pose) + shape @ turn
         if _is_swung_behind(joints, person.joints3d):
             # Whoever comes near that fast is where the network says, and not where they were bound for.
             track.motion, track.shape = WalkingFilter(position, covariance), OneEuroFilter(*self._filter)
