@@ -233,16 +233,22 @@ class _Plain:
         if isinstance(value, dict):
             self._keep(value, value)
             for key in value:
+                self.convert(key)
                 value[key] = self.convert(value[key])
         elif isinstance(value, list):
             self._keep(value, value)
             value[:] = [self.convert(element) for element in value]
+        elif isinstance(value, (set, frozenset)):
+            for element in value:
+                self.convert(element)
         elif isinstance(value, tuple):
             return self._keep(value, tuple(self.convert(element) for element in value))
         elif isinstance(value, Foreign):
             self._keep(value, value)
             for name, held in vars(value).items():
                 vars(value)[name] = self.convert(held)
+        elif callable(value):
+            raise RefusedPickleError(f"it holds {value!r} itself, expected data")
         return value
 
     def _keep(self, old: Any, new: Any) -> Any:

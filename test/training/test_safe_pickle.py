@@ -54,7 +54,7 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_come_back_as_they_were(name: str, protocol: int) -> None:
     data = pickle.dumps({"first": ARRAYS[name], "again": [ARRAYS[name]]}, protocol)
-    found, usual = read(data), pickle.loads(data)
+    found, usual = read(data), pickle.loads(data)  # noqa: S301 - made two lines above
     for array in (found["first"], found["again"][0]):
         assert type(array) is np.ndarray
         assert array.dtype == usual["first"].dtype
@@ -170,3 +170,19 @@ def test_a_broken_file_is_named(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"broken\.pkl is no pickle that can be read"):
         load_pickle(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"clost\nThing\n.",
+        b"cbuiltins\nlist\n.",
+        b"(lp0\ncbuiltins\nint\na.",
+        b"(dcnumpy.core.multiarray\n_reconstruct\nI1\ns.",
+        b"(ccollections\nOrderedDict\nt.",
+    ],
+    ids=["stand-in", "class", "in a list", "function for a key", "in a tuple"],
+)
+def test_classes_and_functions_themselves_are_no_data(data: bytes) -> None:
+    with pytest.raises(RefusedPickleError, match="itself, expected data"):
+        read(data, ("Thing",))
