@@ -35,6 +35,8 @@ _REMEMBERED = 60
 """Frames for which it is remembered where people were expected, for detections that come later."""
 _SAME_TIME_S = 0.15
 """Detections whose image is further from any that was looked at are about something else."""
+_PAUSE_S = 0.7
+"""Between two frames, after which the detector looks again: people may have walked out of where they are expected."""
 _SLOWEST_DETECTION_S = 5.0
 """Seconds after which frames wait for a detection in the background. Somebody watches whether frames are done."""
 STAGES = ("crop", "network", "placement")
@@ -180,6 +182,8 @@ class StreamEstimator:
             self._forget_expected()
             self.tracker.look_through(camera)
         expected = self.tracker.expect(stamp_s, camera, self._moved(motion.now(stamp_s) if motion else None))
+        if stamp_s - self._stamp_s > _PAUSE_S:
+            self._since_detection = self.detection_interval
         if self.outside is None:
             found = self._detections(image_bgr, expected)
         else:
@@ -264,7 +268,7 @@ class StreamEstimator:
         shared = overlap(boxes, np.array([box for _, box in expected]).reshape(-1, 4))
         pairs = dict(zip(*(indices.tolist() for indices in linear_sum_assignment(shared, maximize=True)), strict=True))
         found = _Found([], {})
-        agreed: set[int] = set()
+        agreed: dict[int, float] = {}
         for row, detection in enumerate(detections):
             column = pairs.get(row)
             common = 0.0 if column is None else shared[row, column]
@@ -276,12 +280,12 @@ class StreamEstimator:
             if common < _AGREED and not lost and track.unconfirmed < _DOUBTFUL:
                 found.strangers.append(Look(detection.box, detection.score, detected=True, apart=False))
                 continue
-            agreed.add(column)
+            agreed[column] = detection.score
             if lost or common < _AGREED:
                 found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
         for column, (track, _) in enumerate(expected):
             if column in agreed:
-                track.detections += 1
+                track.detections += agreed[column] >= self.tracker.birth_score
             track.unconfirmed = 0 if column in agreed else track.unconfirmed + 1
             if track.unconfirmed > _PATIENCE and not (track.hidden and self._is_lost(track)):
                 self.tracker.forget(track)

@@ -33,6 +33,9 @@ _GATE = 4.0
 _VAGUE, _LOST = 0.1, 0.3
 """What it costs to take somebody for one of whose place less is known than of others', per unit of the covariance's log
 determinant, or who was not seen in the frame before. A deviation of `_GATE` costs 1, as do boxes that do not touch."""
+_PAUSE_S = 3.0
+"""Longest time between two frames over which whoever was seen in the first is looked for in the second: a machine that
+is too slow for people has few frames, and would otherwise know nobody from one to the next."""
 _APART_M = 0.45
 """Whoever is expected no further beside the line of sight to somebody nearer is hidden behind them."""
 
@@ -48,7 +51,8 @@ class Track:
         shape: smooths the joints about it, in the tracking frame.
         size: keeps the body's size.
         hits: frames in which the person was seen.
-        detections: how often the detector, not only the track itself, has said that somebody is there.
+        detections: how often the detector, not only the track itself, has said with some certainty that somebody is
+            there.
         id: ``p1``, ``p2``, ...; empty until the track is trusted.
         unconfirmed: detections in a row that did not find the person.
         hidden: whether somebody nearer stands in the line of sight to where the person is expected.
@@ -131,6 +135,8 @@ class Tracker:
         birth_hits: frames a person must be seen in before being reported.
         birth_detections: how often the detector must have found the person before that. The pose network sees a person
             in nearly every box, so a box between two people would confirm itself.
+        birth_score: least score of a detection that counts for that; others only keep tracks that there are. Things that
+            are taken for people score little, again and again.
         sure_score: people whose box scores at least this are reported at once, if nobody else is near in the image.
         death_s: seconds without being seen after which a person is forgotten.
         hidden_s: the same for whoever is behind somebody else.
@@ -143,6 +149,7 @@ class Tracker:
         self,
         birth_hits: int = 3,
         birth_detections: int = 2,
+        birth_score: float = 0.33,
         sure_score: float = 0.4,
         death_s: float = 0.7,
         hidden_s: float = 3.0,
@@ -152,6 +159,7 @@ class Tracker:
     ) -> None:
         self._birth_hits = birth_hits
         self._birth_detections = birth_detections
+        self.birth_score = birth_score
         self._sure_score = sure_score
         self._death_s = death_s
         self._hidden_s = hidden_s
@@ -175,7 +183,7 @@ class Tracker:
         return [
             (track, track.expected)
             for track in self.tracks
-            if track.expected is not None and stamp_s - track.seen_s <= self._death_s
+            if track.expected is not None and self._is_remembered(track, stamp_s, self._death_s)
         ]
 
     def update(
@@ -201,8 +209,8 @@ class Tracker:
             camera's frame; ``joints2d`` stays as seen. Velocities are those against the tracking frame.
         """
         self._start_over_if_back(stamp_s)
+        self.tracks = [track for track in self.tracks if self._is_remembered(track, stamp_s, self._memory_s(track))]
         self._stamp_s = stamp_s
-        self.tracks = [track for track in self.tracks if stamp_s - track.seen_s <= self._memory_s(track)]
         found = dict(self._pairs(people, stamp_s, pose))
         reported = []
         for index, person in enumerate(people):
@@ -217,7 +225,7 @@ class Tracker:
                 motion = WalkingFilter(position, covariance)
                 track = Track(person, stamp_s, motion, OneEuroFilter(*self._filter))
                 self.tracks.append(track)
-            if look.detected and look.track is None:
+            if look.detected and look.track is None and person.score >= self.birth_score:
                 track.detections += 1
             sure = look.detected and look.apart and person.score >= self._sure_score
             smooth = self._advance(track, person, stamp_s, sure, pose)
@@ -257,6 +265,10 @@ class Tracker:
     def _start_over_if_back(self, stamp_s: float) -> None:
         if stamp_s <= self._stamp_s:
             self.start_over()
+
+    def _is_remembered(self, track: Track, stamp_s: float, memory_s: float) -> bool:
+        """Whether a track was seen recently enough, or in the frame before if that is not too long ago."""
+        return stamp_s - track.seen_s <= (max(memory_s, _PAUSE_S) if track.seen_s == self._stamp_s else memory_s)
 
     def _memory_s(self, track: Track) -> float:
         return self._hidden_s if track.hidden and track.id else self._death_s

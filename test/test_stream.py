@@ -406,3 +406,12 @@ def test_a_detection_that_does_not_come_is_waited_for_after_a_while(pose_model, 
     stuck.join(30)
     assert not stuck.is_alive()
     stream.close()
+
+
+def test_with_few_frames_people_are_followed_and_the_detector_looks_beside_them(pose_model):
+    detector = Recorder(BOX, OTHER)
+    stream = stream_with(pose_model, detector, detection_interval=100, background_detection=True)
+    for second in range(5):
+        assert [person.id for person in stream(IMAGE, CAMERA, float(second))] == ["p1", "p2"]
+    stream._worker.shutdown(wait=True)
+    assert detector.looks == 5

@@ -300,3 +300,11 @@ def test_nobody_who_comes_near_fast_is_smoothed_to_behind_the_camera():
     assert min(nearest) > 0
     assert nearest[-1] == pytest.approx(0.25, abs=0.01)  # the hands, 11 cm before the pelvis
     assert person.id == "p1"
+
+
+def test_with_a_frame_a_second_people_who_walk_keep_their_ids():
+    tracker = Tracker(death_s=0.7)
+    for second in range(8):
+        reported = tracker.update([somebody(-2 + 0.6 * second), somebody(2 - 0.1 * second, 6)], float(second))
+        assert [person.id for person in reported] == ["p1", "p2"]
+    assert tracker.update([somebody(2.2)], 12.0)[0].id == "p3"  # a pause of five seconds is too long
