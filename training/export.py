@@ -207,7 +207,9 @@ def sha256(path: Path) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training export``."""
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint; with --target gpu a model file (.onnx) will do")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a checkpoint; a model file (.onnx) for --target gpu or --precision int8"
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file, or its name.onnx")
     parser.add_argument(
         "--target",
@@ -217,7 +219,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fp32 by --precision",
     )
     parser.add_argument("--opset", type=int, default=18, choices=OPSETS)
-    parser.add_argument("--precision", default="fp16-weights", choices=tuple(PRECISIONS))
+    parser.add_argument(
+        "--precision",
+        default="fp16-weights",
+        choices=(*PRECISIONS, "int8"),
+        help="int8: write NAME_int8.onnx beside a model file for CPUs, or with --target gpu NAME_gpu.onnx for TensorRT",
+    )
+    parser.add_argument("--calibration", type=Path, metavar="SHARDS", help="int8: people to find ranges and cost on")
+    parser.add_argument(
+        "--keep", nargs="*", metavar="PATTERN", help="int8: parts of the graph that stay float, by their nodes' names"
+    )
     parser.add_argument("--samples", type=int, default=2000, help="at most so many validation examples to calibrate on")
     parser.add_argument("--no-calibration", action="store_true", help="leave size and uncertainty as trained")
 
@@ -232,6 +243,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    if arguments.precision == "int8":
+        from training.exporting.int8_command import export_int8  # brings ONNX Runtime's quantization
+
+        export_int8(arguments)
+        return 0
     if arguments.target == "gpu" and arguments.checkpoint.suffix == ".onnx":
         return _write_twin(arguments.checkpoint, arguments)
     model, config = load_model(arguments.checkpoint)

@@ -44,6 +44,9 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelPro
     entries = json.loads(said) if said else {}
     if entries.get("kind", "pose") != "pose" or "crop_side" not in entries:
         raise ValueError(f"a model of kind {entries.get('kind')!r} was given, expected an exported pose model")
+    quantized = any(node.op_type == "QuantizeLinear" for node in pose.graph.node)
+    if quantized and precision == "fp16":
+        raise ValueError("the model is quantized: its graph for GPUs is made by the export that quantizes it")
     network = onnx.ModelProto()
     network.CopyFrom(pose)
     if precision == "fp16":
@@ -60,7 +63,8 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelPro
     merged.producer_name = pose.producer_name
     entry = merged.metadata_props.add()
     entry.key = METADATA_KEY
-    entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": PRECISIONS[precision]})
+    said = entries["precision"] if quantized else PRECISIONS[precision]
+    entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": said})
     onnx.checker.check_model(merged)
     return merged
 
