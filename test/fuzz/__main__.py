@@ -124,11 +124,12 @@ def _process(name: str, folder: Path, corpus: Path, options: list[str], seconds:
     for left in ("numbers.json", "memory.json"):
         (folder / left).unlink(missing_ok=True)
     before = set(folder.iterdir())
-    command = [
-        sys.executable, "-m", "test.fuzz.worker", name, "--folder", str(folder), "--corpus", str(corpus),
-        "--seconds", f"{seconds:.1f}", *options,
-    ]  # fmt: skip
-    with tempfile.TemporaryFile() as log:
+    in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory(dir=in_memory) as files:
+        command = [
+            sys.executable, "-m", "test.fuzz.worker", name, "--folder", str(folder), "--files", files,
+            "--corpus", str(corpus), "--seconds", f"{seconds:.1f}", *options,
+        ]  # fmt: skip
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         try:
             code = subprocess.run(
@@ -160,11 +161,11 @@ def _add(result: Result, folder: Path) -> None:
 
 
 def _growth(path: Path) -> float | None:
-    """Bytes per input over the second half of the rounds; 0 where it is too little to tell."""
+    """Bytes per input over the second half of the time; 0 where it is too little to tell."""
     if not path.is_file():
         return None
-    rounds = json.loads(path.read_text())
-    half = rounds[len(rounds) // 2 :]
+    looks = json.loads(path.read_text())
+    half = looks[len(looks) // 2 :]
     if len(half) < 2 or half[-1][1] - half[0][1] < _LEAST_LEAK:
         return 0.0
     return (half[-1][1] - half[0][1]) / (half[-1][0] - half[0][0])

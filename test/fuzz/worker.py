@@ -6,11 +6,12 @@ With Atheris, libFuzzer makes bytes out of those that have reached new code; wit
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import os
 import random
 import resource
-import tempfile
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ _MORE_MEMORY = 2 << 30
 """Bytes that a door may take beyond what it has once it is open."""
 LONGEST_INPUT = 768
 _PLANTED = 40
+_LOOKS = 40
 _STUCK_S = 20
 """Wall-clock seconds after which libFuzzer ends a process that no longer answers."""
 
@@ -32,16 +34,19 @@ class Run:
     Args:
         name: of the door.
         folder: where findings and numbers go.
+        files: an empty folder for what the door reads.
         seconds: to run for.
+
+    Attributes:
+        folder: as above.
     """
 
-    def __init__(self, name: str, folder: Path, seconds: float) -> None:
+    def __init__(self, name: str, folder: Path, files: Path, seconds: float) -> None:
         from test.fuzz.doors import door
 
-        self._folder, self._name = folder, name
+        self.folder, self._name = folder, name
         self.door = door(name)
-        self._files = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
-        self.check = self.door.open(Path(self._files.name))
+        self.check = self.door.open(files)
         self._ends, self._next_note = time.monotonic() + seconds, 0.0
         self._executions = 0
         self._found: dict[str, int] = {}
@@ -59,10 +64,10 @@ class Run:
         self._executions += 1
         if finding is not None:
             if finding.name not in self._found:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                (self._folder / f"{finding.name}.input").write_bytes(data)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                (self.folder / f"{finding.name}.input").write_bytes(data)
                 text = f"{finding.kind} at the door {self._name}: {finding.where}\n\n{finding.text}"
-                (self._folder / f"{finding.name}.txt").write_text(text)
+                (self.folder / f"{finding.name}.txt").write_text(text)
             self._found[finding.name] = self._found.get(finding.name, 0) + 1
         now = time.monotonic()
         if now >= self._next_note:
@@ -70,15 +75,14 @@ class Run:
             self._next_note = now + 0.5
         if now >= self._ends:
             self.note()
-            self._files.cleanup()
             os._exit(0)  # libFuzzer never returns
 
     def note(self) -> None:
         """Writes down how far it is."""
         said = {"executions": self._executions, "found": self._found}
-        partial = self._folder / f"{os.getpid()}.partial"
+        partial = self.folder / f"{os.getpid()}.partial"
         partial.write_text(json.dumps(said))
-        partial.rename(self._folder / "numbers.json")
+        partial.rename(self.folder / "numbers.json")
 
 
 def memory() -> tuple[int, int]:
@@ -92,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("door")
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--files", type=Path, required=True, help="an empty folder for what the door reads")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, default=1)
@@ -99,13 +104,13 @@ def main() -> None:
     arguments = parser.parse_args()
     for each in (arguments.folder, arguments.corpus):
         each.mkdir(parents=True, exist_ok=True)
+    plant(arguments.corpus, arguments.seed)
     if arguments.again:
-        again(Run(arguments.door, arguments.folder, arguments.seconds), arguments.corpus, arguments.seconds)
+        again(Run(arguments.door, arguments.folder, arguments.files, math.inf), arguments.corpus, arguments.seconds)
     elif find_spec("atheris"):
-        plant(arguments.corpus, arguments.seed)
         guided(arguments)
     else:
-        blind(Run(arguments.door, arguments.folder, arguments.seconds), arguments.seed)
+        blind(Run(arguments.door, arguments.folder, arguments.files, arguments.seconds), arguments.seed)
 
 
 def plant(corpus: Path, seed: int) -> None:
@@ -122,7 +127,7 @@ def guided(arguments: argparse.Namespace) -> None:
     import atheris
 
     with atheris.instrument_imports(include=list(WATCHED)):
-        run = Run(arguments.door, arguments.folder, arguments.seconds)
+        run = Run(arguments.door, arguments.folder, arguments.files, arguments.seconds)
     options = [
         f"-max_len={LONGEST_INPUT}", f"-timeout={_STUCK_S}", f"-artifact_prefix={arguments.folder}/",
         f"-seed={arguments.seed}", "-rss_limit_mb=0", "-reload=0", "-len_control=0",
@@ -139,19 +144,20 @@ def blind(run: Callable[[bytes], None], seed: int) -> None:
 
 
 def again(run: Run, corpus: Path, seconds: float) -> None:
-    """Lets what is in the corpus in, round after round, and notes the memory after each."""
-    inputs = [path.read_bytes() for path in sorted(corpus.iterdir())] or [b""]
-    ends = time.monotonic() + seconds * 0.9
-    rounds: list[tuple[int, int]] = []
-    done = 0
-    while time.monotonic() < ends:
-        for data in inputs:
-            run(data)
-            done += 1
-            if time.monotonic() >= ends:
-                break
-        rounds.append((done, memory()[1]))
-    (run._folder / "memory.json").write_text(json.dumps(rounds))
+    """Lets what is in the corpus in, round after round, and notes the memory now and then."""
+    inputs = itertools.cycle([path.read_bytes() for path in sorted(corpus.iterdir())])
+    began, next_look = time.monotonic(), 0.0
+    looks: list[tuple[int, int]] = []
+    for done, data in enumerate(inputs):
+        now = time.monotonic() - began
+        if now >= next_look:
+            looks.append((done, memory()[1]))
+            next_look += seconds / _LOOKS
+        if now >= seconds:
+            break
+        run(data)
+    run.note()
+    (run.folder / "memory.json").write_text(json.dumps(looks))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ def _assert_sound(sample: Sample) -> None:
 
 def open_shard(folder: Path) -> Check:
     """The files of a sample, or the tar file around several; what is broken is counted and left out."""
+    import webdataset  # noqa: F401 - it takes seconds, which no input shall be blamed for
+
     good = _files()
     path = write_shard(folder / "train-000000.tar", {"a": good, "b": good})
     whole = path.read_bytes()
