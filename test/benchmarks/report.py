@@ -111,8 +111,8 @@ def _mediapipe(result: dict[str, Any]) -> list[str]:
     times = []
     for network in networks:
         for name, spread in network["ms_per_person"].items():
-            faster = network["times_faster_than_mediapipe"].get(name)
-            ratio = f"{faster['best']:.2f} / {faster['median']:.2f}" if faster else "-"
+            faster = network.get("times_faster", {}).get(name)
+            ratio = f"{faster['best']:.2f} / {faster['median']:.2f} than {faster['than']}" if faster else "-"
             times.append([name, network["threads"], network["best_ms_per_person"][name], _pair(spread), ratio])
     right = [
         [name, networks[0]["agreement_with_mediapipe_pck_0.2"].get(name, "-"), *truth.values()]

