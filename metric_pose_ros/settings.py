@@ -76,7 +76,7 @@ class Settings:
         node_only=True,
     )
     hang_timeout: float = parameter(
-        10.0,
+        20.0,
         "Seconds after which a frame that does not end is given up and the networks are loaded again; 0 waits.",
         0.0,
         3600.0,

@@ -52,8 +52,8 @@ def test_no_camera_is_answered_with_ever_older_pictures(bench: Bench) -> None:
         for name in NAMES:
             answered = np.array(ages[name][1:])
             assert len(answered) >= 5, name
-            # One look at the others, which an image waits for, its own, and as much again for a busy machine; images that
-            # queued would be three seconds old by the end.
+            # A look at the others, which an image waits for, its own, and as much again for a busy machine; images in
+            # a queue would be three seconds old by the end.
             assert answered.max() < 3 * PERIOD_S, name
         status = bench.status()
         assert int(status["images dropped"]) > int(status["images received"]) / 2
