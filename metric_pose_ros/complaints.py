@@ -8,6 +8,8 @@ import time
 from typing import Any
 
 _MOST_KINDS = 100
+_LONGEST = 2000
+"""Letters of a complaint; messages may hold names of any length."""
 
 
 class Complaints:
@@ -35,11 +37,13 @@ class Complaints:
 
     def error(self, text: str, details: str = "") -> None:
         """Something given to the node is wrong; `details` are for the log alone."""
+        text = _shortened(text)
         if self._due(text, is_error=True):
             self._logger.error(f"{text}\n{details}" if details else text)
 
     def warning(self, text: str) -> None:
         """Something the node waits for is missing."""
+        text = _shortened(text)
         if self._due(text, is_error=False):
             self._logger.warning(text)
 
@@ -58,3 +62,7 @@ class Complaints:
                 self._said.clear()
             self._said[kind] = now
             return True
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text)} letters)"

@@ -41,3 +41,13 @@ def test_ever_new_complaints_do_not_fill_the_memory() -> None:
     for letter in range(1000):
         complaints.error("x" * letter)
     assert len(complaints._said) <= 100
+
+
+def test_a_name_of_a_million_letters_is_cut_short() -> None:
+    log = Log()
+    complaints = Complaints(log)
+    complaints.error(f"unknown encoding {'x' * 10**6}")
+    assert complaints.latest.startswith("unknown encoding xxx")
+    assert len(complaints.latest) < 2100
+    assert complaints.latest.endswith("(1000017 letters)")
+    assert len(log.lines[0]) < 2200

@@ -15,6 +15,8 @@ from transforms3d.quaternions import quat2mat
 
 Floats = npt.NDArray[np.floating]
 
+_MOST_FRAMES = 10_000
+"""Whoever publishes ever new frames does not fill the memory."""
 STATIC = -np.inf
 """The stamp of a transform that always holds."""
 
@@ -79,12 +81,14 @@ class Frames:
             turn: (4,) wxyz, how the child is turned in the parent.
 
         Raises:
-            ValueError: if the numbers are not finite, or the rotation has no length.
+            ValueError: if the numbers are not finite, the rotation has no length, or there are too many frames.
         """
         length = float(np.linalg.norm(turn))
         if not (np.isfinite(move).all() and np.isfinite(length)) or length < 1e-3:
             raise ValueError(f"the transform from {parent} to {child} is {move} and {turn}: no place and rotation")
         link = self._links.get(child)
+        if link is None and len(self._links) >= _MOST_FRAMES:
+            raise ValueError(f"the frame {child} would be one of more than {_MOST_FRAMES}: who names ever new ones?")
         if link is None or link.parent != parent or stamp_s == STATIC:
             link = self._links[child] = _Link(parent)
         where = bisect.bisect_left(link.stamps, stamp_s)

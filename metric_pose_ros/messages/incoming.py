@@ -19,6 +19,9 @@ from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.settings import Settings
 
+_MOST_CAMERAS = 100
+"""Frames of one topic whose cameras are remembered; who names ever new ones does not fill the memory."""
+
 
 class NotReadyError(Exception):
     """An image that cannot be used yet, through no fault of its own."""
@@ -135,6 +138,8 @@ class CameraMessages:
         except ValueError as error:
             kind = UncalibratedError if isinstance(error, UncalibratedError) else ValueError
             camera = kind(f"{error}. The parameter camera_yaml takes a calibration file instead")
+        if known is None and len(self._cameras) >= _MOST_CAMERAS:
+            del self._cameras[next(iter(self._cameras))]
         self._cameras[message.header.frame_id] = (fingerprint, camera)
 
     def _camera_of(self, frame_id: str, width: int, height: int) -> Camera:
@@ -152,10 +157,11 @@ class CameraMessages:
             known = None
         if known is not None and (not self._resized or (known.width, known.height) == (width, height)):
             return known
-        if self._derived is None or self._derived[0] is not known or self._derived[1].width != width:
+        derived = self._derived
+        if derived is None or derived[0] is not known or (derived[1].width, derived[1].height) != (width, height):
             made = known.resized(width, height) if known else Camera.from_fov(width, height, self._fov)
-            self._derived = known, made
-        return self._derived[1]
+            derived = self._derived = known, made
+        return derived[1]
 
     def _camera(self, frame_id: str) -> Camera:
         # A copy, since another thread may be storing.

@@ -122,3 +122,14 @@ def test_a_loop_of_frames_ends() -> None:
 def test_a_rotation_that_is_none_is_refused(turn: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no place and rotation"):
         Frames().add("a", "b", 0.0, np.zeros(3), turn)
+
+
+def test_ever_new_frames_do_not_fill_the_memory() -> None:
+    frames = Frames()
+    still = np.array([1.0, 0, 0, 0])
+    for number in range(10_000):
+        frames.add("odom", f"f{number}", 1.0, np.zeros(3), still)
+    with pytest.raises(ValueError, match="the frame another would be one of more than 10000"):
+        frames.add("odom", "another", 1.0, np.zeros(3), still)
+    frames.add("odom", "f7", 2.0, np.ones(3), still)  # those that are known go on
+    assert frames.pose("odom", "f7", 2.0)[0, 3] == 1

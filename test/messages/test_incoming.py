@@ -173,3 +173,18 @@ def test_resized_images_get_a_resized_camera_if_that_is_said(complaints: Complai
         # As OpenCV's resize has it: the middle of a pixel of ten by ten is its 4.5th.
         np.testing.assert_allclose(small.project(points), (large.project(points) - 4.5) / 10)
         assert frame(source, "left").camera is small
+
+
+def test_an_assumed_camera_follows_the_images_size(complaints: Complaints) -> None:
+    source = made(complaints, default_fov=90.0)
+    for width, height in ((64, 48), (64, 32), (32, 32)):
+        picture = images.from_bgr(TYPES, header("camera"), np.zeros((height, width, 3), np.uint8))
+        camera = source.frame(picture, "").camera
+        assert (camera.width, camera.height) == (width, height)
+
+
+def test_ever_new_frames_do_not_fill_the_memory(source: CameraMessages) -> None:
+    for number in range(300):
+        source.keep_camera_info(info(WIDE, f"camera{number}"))
+    assert len(source._cameras) == 100
+    assert "camera299" in source._cameras

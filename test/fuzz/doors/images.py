@@ -83,17 +83,19 @@ def image(draw: Draw) -> Any:
 def open_image(folder: Path) -> Check:
     """Image messages on their way to the estimator."""
     estimator = fake_network.estimator()
+    ways = ((CAMERA, Settings()), (CAMERA, Settings(image_is_resized=True)), (None, Settings(default_fov=60.0)))
 
     def check(draw: Draw) -> None:
-        messages, message = camera_messages(), hostile(draw, image(draw), list(ENCODINGS))
+        message = hostile(draw, image(draw), list(ENCODINGS))
+        messages = camera_messages(*draw.choice(ways))
         try:
             frame = messages.frame(message, "")
         except NotReadyError as reason:
             raise ValueError(str(reason)) from reason
-        assert frame.image_bgr.shape == (CAMERA.height, CAMERA.width, 3)
+        assert frame.image_bgr.shape == (frame.camera.height, frame.camera.width, 3)
         assert frame.image_bgr.dtype == np.uint8
         assert np.isfinite(frame.stamp_s)
-        if draw.sometimes(8):
+        if draw.sometimes(8) and frame.camera is messages._cameras.get("camera", (b"", None))[1]:
             (person,) = estimator.estimate(frame.image_bgr, frame.camera, BOX)
             assert_real(person)
 
