@@ -61,7 +61,7 @@ def _people(value: Callable[[str], str], on: Callable[[str], bool], cameras: lis
         remappings=topics,
         # A node that ended by itself, as build_only does, stays away.
         respawn=on("respawn") and not on("build_only"),
-        respawn_delay=2.0,
+        respawn_delay=1.0,
         output="screen",
     )
 
@@ -109,7 +109,7 @@ def generate_launch_description() -> LaunchDescription:
         "tracking_frame": ("", "Frame that stands still, such as odom; empty takes the one in params_file."),
         "image_transport": ("", "How images come: raw or compressed; empty takes the one in params_file."),
         "build_only": ("false", "Build the engines that are missing for this GPU, then end."),
-        "respawn": ("false", "Start the node anew, two seconds after it died."),
+        "respawn": ("false", "Start the node anew, a second after it died."),
         "node": ("true", "Start the node itself."),
         "video": ("", "Video file, or number of a webcam, to play as image and camera_info; empty plays none."),
         "video_camera_yaml": ("", "Calibration file of the video."),
