@@ -135,8 +135,8 @@ class Tracker:
         birth_hits: frames a person must be seen in before being reported.
         birth_detections: how often the detector must have found the person before that. The pose network sees a person
             in nearly every box, so a box between two people would confirm itself.
-        birth_score: least score of a detection that counts for that; others only keep tracks that there are. Things that
-            are taken for people score little, again and again.
+        birth_score: least score of a detection that counts for that; lower ones only keep tracks alive. Things that are
+            taken for people score little, again and again.
         sure_score: people whose box scores at least this are reported at once, if nobody else is near in the image.
         death_s: seconds without being seen after which a person is forgotten.
         hidden_s: the same for whoever is behind somebody else.
@@ -149,7 +149,7 @@ class Tracker:
         self,
         birth_hits: int = 3,
         birth_detections: int = 2,
-        birth_score: float = 0.33,
+        birth_score: float = 0.32,
         sure_score: float = 0.4,
         death_s: float = 0.7,
         hidden_s: float = 3.0,

@@ -119,11 +119,17 @@ def test_somebody_whom_the_detector_never_confirms_is_dropped(pose_model):
 
 
 def test_the_detector_soon_looks_again_at_somebody_unsure_and_reports_whom_it_finds_twice(pose_model):
-    detector = Recorder(BOX, score=0.3)
+    detector = Recorder(BOX, score=0.35)
     stream = stream_with(pose_model, detector, detection_interval=100)
     reported = [len(stream(image_with(BOX), CAMERA, frame * FRAME_S)) for frame in range(5)]
     assert reported == [0, 0, 1, 1, 1]
     assert detector.looks == 2  # frames 0 and 2
+
+
+def test_whom_the_detector_finds_again_and_again_with_a_low_score_is_not_reported(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX, score=0.3), detection_interval=2)
+    assert not any(stream(image_with(BOX), CAMERA, frame * FRAME_S) for frame in range(8))
+    assert stream.tracker.tracks[0].detections == 0
 
 
 def test_a_track_that_went_astray_gives_way_to_the_detector(pose_model):

@@ -61,9 +61,17 @@ def test_somebody_who_was_gone_for_longer_is_somebody_new():
 
 def test_unsure_people_are_reported_only_when_seen_several_times():
     tracker = Tracker(birth_hits=3, sure_score=0.5)
-    reported = [tracker.update([somebody(score=0.3)], frame * FRAME_S) for frame in range(4)]
+    reported = [tracker.update([somebody(score=0.35)], frame * FRAME_S) for frame in range(4)]
     assert [len(people) for people in reported] == [0, 0, 1, 1]
     assert tracker.update([somebody(), somebody(2, score=0.9)], 4 * FRAME_S)[1].id == "p2"
+
+
+def test_what_scores_little_again_and_again_is_nobody():
+    tracker = Tracker(birth_hits=3, birth_detections=2, birth_score=0.32)
+    assert not any(tracker.update([somebody(score=0.31)], frame * FRAME_S) for frame in range(30))
+    tracker.update([somebody(score=0.32)], 30 * FRAME_S)
+    (track,) = tracker.tracks
+    assert (track.hits, track.detections, track.id) == (31, 1, "")
 
 
 def test_a_track_that_only_confirms_itself_is_not_reported_until_the_detector_agrees():
