@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating]
 
 _COUNTED = 0.35
 """Share of the joints in view from which somebody must be found; whoever is hidden more may be."""
-SEEDS = 5
+SEEDS = 15
 
 
 @dataclass(eq=False)
