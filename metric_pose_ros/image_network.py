@@ -86,13 +86,12 @@ class ImagePoseNetwork(PoseNetwork):
     def _batch(
         self, image: npt.NDArray[np.uint8], homographies: npt.NDArray, intrinsics: npt.NDArray[np.floating]
     ) -> PoseBatch:
-        return self._read(
-            self._engine.run(
-                image=np.ascontiguousarray(image),
-                homographies=np.asarray(homographies, np.float32),
-                intrinsics=np.asarray(intrinsics, np.float32),
-            )
+        outputs = self._engine.run(
+            image=np.ascontiguousarray(image),
+            homographies=np.asarray(homographies, np.float32),
+            intrinsics=np.asarray(intrinsics, np.float32),
         )
+        return self._read(outputs, len(homographies))
 
 
 def gpu_twin(model: ModelFile) -> ModelFile | None:

@@ -13,6 +13,8 @@ from metric_pose_ros.models import PoseModelInfo
 
 Floats = npt.NDArray[np.floating]
 
+_AXES = {"joints2d": 2, "relative": 3, "absolute": 3, "std": 3}
+"""Outputs that are read, and how many numbers they have for a joint."""
 CONFIDENT_WITHIN_MM = 150.0
 """What "in the right place" means for a confidence; the radius of the PCK measure."""
 
@@ -78,15 +80,31 @@ class PoseNetwork:
         Args:
             crops: (N, 3, S, S) RGB in 0..1.
             intrinsics: (N, 3, 3) of the crops.
-        """
-        return self._read(self._engine.run(crops=crops, intrinsics=np.asarray(intrinsics, np.float32)))
 
-    def _read(self, outputs: dict[str, npt.NDArray]) -> PoseBatch:
-        """The joints of the skeleton that was chosen, of what the engine gave."""
-        found = {name: outputs[name].astype(float) for name in ("joints2d", "relative", "absolute", "std")}
-        if self.info.outputs is not None:
-            found = {name: values[:, self.info.outputs] for name, values in found.items()}
+        Raises:
+            ValueError: if the network gives something else than its description promises.
+        """
+        outputs = self._engine.run(crops=crops, intrinsics=np.asarray(intrinsics, np.float32))
+        return self._read(outputs, len(crops))
+
+    def _read(self, outputs: dict[str, npt.NDArray], count: int) -> PoseBatch:
+        """The joints of the skeleton that was chosen, of what the engine gave for so many crops."""
+        found = {name: self._of_skeleton(outputs[name].astype(float)) for name in _AXES}
+        for name, values in found.items():
+            # A graph may state one shape and give another.
+            expected = (count, len(self.info.skeleton), _AXES[name])
+            if values.shape != expected:
+                raise ValueError(
+                    f"{self.info.name} gives {name} of shape {list(outputs[name].shape)} and not what its description "
+                    f"promises, of which {list(expected)} would be taken: export it again"
+                )
         return PoseBatch(**found)
+
+    def _of_skeleton(self, values: Floats) -> Floats:
+        """The joints that were chosen, as far as there are so many."""
+        if self.info.outputs is None or values.ndim != 3:
+            return values
+        return values[:, [place for place in self.info.outputs if place < values.shape[1]]]
 
 
 def probability_within(radius: float, std: Floats) -> Floats:

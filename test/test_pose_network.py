@@ -45,3 +45,30 @@ def test_confidence_is_close_to_a_simulation_where_depth_is_less_sure(std):
 def test_confidence_stays_between_0_and_1_for_extreme_deviations():
     confidence = probability_within(150, np.array([[0.0, 0, 0], [1e-12, 0, 0], [1e9, 1e9, 1e9]]))
     assert confidence == pytest.approx([1, 1, 0])
+
+
+class Says:
+    """An engine that gives the same whatever it is given."""
+
+    description, on_gpu = "a test", False
+
+    def __init__(self, **outputs: np.ndarray) -> None:
+        self.outputs = outputs
+
+    def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        return self.outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("std", (1, 30, 3)), ("std", (2, 1, 3)), ("absolute", (2, 30, 2)), ("joints2d", (2, 2)), ("relative", (3, 30, 3))],
+)
+@pytest.mark.parametrize("skeleton", [None, "h36m_17"])
+def test_outputs_of_another_shape_than_promised_are_refused(model, name, shape, skeleton):
+    outputs = {each: np.zeros((2, 30, 3)) for each in ("relative", "absolute", "std")} | {
+        "joints2d": np.zeros((2, 30, 2))
+    }
+    info = model.pose_info(skeleton)
+    assert PoseNetwork(Says(**outputs), info)(*crops(2)).absolute.shape == (2, len(info.skeleton), 3)
+    with pytest.raises(ValueError, match=f"fake_pose gives {name} of shape .* export it again"):
+        PoseNetwork(Says(**outputs | {name: np.zeros(shape)}), info)(*crops(2))
