@@ -20,7 +20,7 @@ from metric_pose_ros.given import check_image
 from metric_pose_ros.nearest import nearest_looks
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.shots import Begun, CameraMotion, Shot
-from metric_pose_ros.tracking import Look, Track, Tracker
+from metric_pose_ros.tracking import DOUBTFUL, Look, Track, Tracker
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -29,8 +29,6 @@ _AGREED = 0.5
 """Overlap from which a detection confirms a track. The track's own box is kept then: it trembles less."""
 _NEAR = 0.3
 """Overlap from which a detection may be of the same person at all."""
-_DOUBTFUL = 2
-"""Detections in a row without agreement after which a track's box gives way to one that is merely near."""
 _REMEMBERED = 60
 """Frames for which it is remembered where people were expected, for detections that come later."""
 _SAME_TIME_S = 0.15
@@ -277,7 +275,7 @@ class StreamEstimator:
                 found.strangers.append(Look(detection.box, detection.score, detected=True, apart=apart))
                 continue
             track, lost = expected[column][0], self._is_lost(expected[column][0])
-            if common < _AGREED and not lost and track.unconfirmed < _DOUBTFUL:
+            if common < _AGREED and not lost and track.unconfirmed < DOUBTFUL:
                 found.strangers.append(Look(detection.box, detection.score, detected=True, apart=False))
                 continue
             agreed[column] = detection.score

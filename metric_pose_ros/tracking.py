@@ -36,6 +36,8 @@ determinant, or who was not seen in the frame before. A deviation of `_GATE` cos
 _PAUSE_S = 3.0
 """Longest time between two frames over which whoever was seen in the first is looked for in the second: a machine that
 is too slow for people has few frames, and would otherwise know nobody from one to the next."""
+DOUBTFUL = 2
+"""Detections in a row without agreement after which a track is doubted."""
 _APART_M = 0.45
 """Whoever is expected no further beside the line of sight to somebody nearer is hidden behind them."""
 
@@ -57,7 +59,8 @@ class Track:
         unconfirmed: detections in a row that did not find the person.
         hidden: whether somebody nearer stands in the line of sight to where the person is expected.
         expected: (4,) xyxy px where the person was looked for last.
-        expected_joints: (J, 3) m where the joints were expected then, in the camera's frame.
+        expected_joints: (J, 3) m where the joints were expected then, in the camera's frame; None where the detector
+            doubts the track.
     """
 
     person: Person
@@ -179,7 +182,8 @@ class Tracker:
         self._start_over_if_back(stamp_s)
         for track in self.tracks:
             track.expected = track.box_at(stamp_s, camera, pose)
-            track.expected_joints = track.joints_at(stamp_s, pose)
+            # One that the detector does not see would confirm itself, were the others painted over for its sake.
+            track.expected_joints = track.joints_at(stamp_s, pose) if track.unconfirmed < DOUBTFUL else None
         return [
             (track, track.expected)
             for track in self.tracks

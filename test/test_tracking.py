@@ -316,3 +316,23 @@ def test_with_a_frame_a_second_people_who_walk_keep_their_ids():
         reported = tracker.update([somebody(-2 + 0.6 * second), somebody(2 - 0.1 * second, 6)], float(second))
         assert [person.id for person in reported] == ["p1", "p2"]
     assert tracker.update([somebody(2.2)], 12.0)[0].id == "p3"  # a pause of five seconds is too long
+
+
+def test_the_joints_of_somebody_who_walks_are_expected_as_far_on_as_the_box():
+    tracker = Tracker()
+    for frame in range(60):
+        tracker.update([somebody(x=0.02 * frame)], frame * FRAME_S)
+    ((track, _),) = tracker.expect(64 * FRAME_S, CAMERA)
+    assert track.expected_joints is not None
+    moved = track.expected_joints - track.person.joints3d
+    assert np.abs(moved - [0.1, 0, 0]).max() < 0.02  # five frames of 2 cm
+
+
+def test_of_somebody_whom_the_detector_does_not_see_no_joints_are_expected():
+    tracker = Tracker()
+    tracker.update([somebody()], 0.0)
+    (track,) = tracker.tracks
+    for unconfirmed, known in ((0, True), (1, True), (2, False), (0, True)):
+        track.unconfirmed = unconfirmed
+        tracker.expect(FRAME_S, CAMERA)
+        assert (track.expected_joints is not None) == known
