@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 from test.benchmarks.footage import ROBOT_CAMERA, alone, footage
 from training.domain_gap.true_views import CACHE
-from training.synthesis import fetch_assets
-from training.synthesis.assets import read_panorama
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -120,6 +118,8 @@ def likenesses() -> Iterator[Place]:
 
 
 def _fetch() -> None:
+    from training.synthesis import fetch_assets  # needs torch, as all that reads panoramas
+
     if (PLACES / "complete").is_file():
         return
     fetch_assets.main(Namespace(folder=PLACES))
@@ -149,6 +149,8 @@ def _pan(picture: Image) -> Iterator[Image]:
 
 def _developed(file: Path) -> Image:
     """A panorama as a camera shows it: exposed for its brighter tenth, sRGB's gamma, BGR."""
+    from training.synthesis.assets import read_panorama
+
     linear = read_panorama(file)
     shown = np.clip(linear * 0.7 / np.percentile(linear.mean(axis=-1), 90), 0, 1) ** (1 / 2.2)
     return np.asarray((shown[..., ::-1] * 255).round(), np.uint8)
