@@ -16,7 +16,7 @@ from test.fuzz.draw import Draw, FromBytes, FromHypothesis
 SLOW = {"bag_mcap", "bag_sqlite", "data_set", "network", "parameters", "model", "shard"}
 """Doors behind which whole files are read, or whole videos looked at."""
 PROPERTIES = settings(
-    max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -35,7 +35,7 @@ def test_input_as_it_should_be_comes_in_and_random_changes_do_no_harm(door: str,
     check = doors.door(door).open(tmp_path)
     check(FromBytes(b""))  # raises nothing
     source = random.Random(door)
-    inputs = [source.randbytes(source.randint(1, 80)) for _ in range(12 if door in SLOW else 80)]
+    inputs = [source.randbytes(source.randint(1, 80)) for _ in range(8 if door in SLOW else 40)]
     assert_stands(door, tmp_path / "again", [FromBytes(data) for data in inputs])
 
 

@@ -79,7 +79,7 @@ class Run:
 
     def note(self) -> None:
         """Writes down how far it is."""
-        said = {"executions": self._executions, "found": self._found}
+        said = {"executions": self._executions, "found": self._found, "cpu_s": time.process_time()}
         partial = self.folder / f"{os.getpid()}.partial"
         partial.write_text(json.dumps(said))
         partial.rename(self.folder / "numbers.json")
