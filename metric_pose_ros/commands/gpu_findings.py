@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +29,10 @@ def examine_gpu(cache: EngineCache | None = None) -> Iterator[Finding]:
     yield from _device()
     for kind in BEST_FIRST:
         lacking = missing(kind)
-        yield Finding("ok" if lacking is None else "note", f"{TITLES[kind]}: {lacking or 'can be used'}")
+        if lacking is not None:
+            yield Finding("note", f"{TITLES[kind]}: {lacking}")
+        else:
+            yield Finding("ok", f"{TITLES[kind]} {_version(kind)}: can be used".replace(" :", ":"))
     if any(missing(kind) is None for kind in _TENSORRT) and find_spec("onnx") is None:
         yield Finding("note", "without the package onnx crops are cut on the CPU: pip install onnx")
     yield from _engines(cache or EngineCache())
@@ -51,6 +55,12 @@ def _device() -> Iterator[Finding]:
         yield Finding("note", f"{text}: engines may not build; close what else uses the GPU")
     else:
         yield Finding("ok", text)
+
+
+def _version(kind: str) -> str:
+    """Of the library; empty where it is not known."""
+    module = kind if kind in _TENSORRT else "onnxruntime"
+    return str(getattr(sys.modules.get(module), "__version__", ""))
 
 
 def _engines(cache: EngineCache) -> Iterator[Finding]:

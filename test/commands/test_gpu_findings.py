@@ -1,7 +1,9 @@
 """What the doctor says of GPUs, engines and clocks."""
 
+import sys
 import types
 
+import onnxruntime
 import pytest
 
 from metric_pose_ros.commands import gpu_findings
@@ -20,6 +22,7 @@ def machine(monkeypatch):
     )
     monkeypatch.setattr(gpu_findings, "open_device", lambda: device)
     monkeypatch.setattr(gpu_findings, "missing", lambda kind: None)
+    monkeypatch.setitem(sys.modules, "tensorrt", types.SimpleNamespace(__version__="10.3.0"))
     return state
 
 
@@ -33,7 +36,8 @@ def test_a_good_gpu_and_its_engines_are_named(machine, tmp_path):
     cache.get(KEY, lambda: bytes(2_000_000))
     found = texts(cache, "ok")
     assert "NVIDIA Test, compute capability 8.9, CUDA 13.0 driver, 20.0 of 24.0 GB free" in found
-    assert "TensorRT: can be used" in found
+    assert "TensorRT 10.3.0: can be used" in found
+    assert f"ONNX Runtime CPU {onnxruntime.__version__}: can be used" in found
     assert "1 built engines, 2 MB" in found
     assert texts(cache, "note") == ""
 
@@ -65,7 +69,7 @@ def test_a_machine_without_a_gpu_is_fine_and_says_why_each_engine_is_passed_over
     notes = texts(EngineCache(tmp_path), "note")
     assert "no GPU is used: no NVIDIA driver here" in notes
     assert "TensorRT-RTX: no tensorrt_rtx on this machine" in notes
-    assert "ONNX Runtime CPU: can be used" in texts(EngineCache(tmp_path), "ok")
+    assert f"ONNX Runtime CPU {onnxruntime.__version__}: can be used" in texts(EngineCache(tmp_path), "ok")
     assert not any(finding.state == "FAIL" for finding in examine_gpu(EngineCache(tmp_path)))
 
 
