@@ -123,3 +123,47 @@ def test_people_side_by_side_or_behind_each_other_all_stay():
 
 def test_nobody_gives_nobody():
     assert without_duplicates(np.zeros((0, 30, 3)), np.zeros((0, 30, 2)), np.zeros(0)) == []
+
+
+@pytest.mark.parametrize("head", ["head_top", "head", "nose", "neck"])
+@pytest.mark.parametrize("foot", ["ankle", "foot"])
+def test_any_joint_of_the_head_and_of_each_foot_spans_the_body(head, foot):
+    names = ("pelvis", f"left_{foot}", f"right_{foot}", head)
+    assert spans_the_body(Skeleton("few", names, ((0, 1), (0, 2), (0, 3))))
+    for missing in names[1:]:
+        fewer = tuple(name for name in names if name != missing)
+        assert not spans_the_body(Skeleton("fewer", fewer, ((0, 1), (0, 2))))
+
+
+@pytest.mark.parametrize(("length", "possible"), [(0.02, False), (0.2, True), (0.9, True), (1.6, False)])
+def test_a_thigh_of_any_length_but_a_human_one_is_impossible(length, possible):
+    joints = STANDING.copy()
+    hip, below = (
+        BODY_30.indices(("left_hip", "left_knee"))[0],
+        BODY_30.indices(("left_knee", "left_ankle", "left_foot")),
+    )
+    direction = joints[below[0]] - joints[hip]
+    joints[below] += direction / np.linalg.norm(direction) * (length - np.linalg.norm(direction))
+    assert bones_are_possible(joints, BODY_30) == possible
+
+
+def test_a_bone_that_nobody_knows_does_not_hide_the_next_from_being_judged():
+    joints = np.array([[0.0, 0, 0], [0, 0, 9], [0.1, 0, 0], [0.1, 5, 0]])
+    names = ("pelvis", "tail", "left_hip", "left_knee")
+    assert not bones_are_possible(joints, Skeleton("tailed", names, ((0, 1), (0, 2), (2, 3))))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_joint_beyond_the_last_pixel_is_not_in_view(side):
+    joints = np.full((6, 2), -50.0)
+    joints[:2] = [639, 479]
+    assert enough_is_in_view(joints, 640, 480)
+    joints[0, side] += 0.5
+    assert not enough_is_in_view(joints, 640, 480)
+
+
+def test_a_pose_far_from_the_origin_of_the_image_fills_its_box_no_better():
+    joints = np.array([[900.0, 500.0], [940, 500], [900, 560], [940, 560]])
+    assert fills_its_box(joints, np.array([895.0, 495, 945, 565]))
+    assert not fills_its_box(joints, np.array([880.0, 400, 1080, 700]))
+    assert not fills_its_box(joints, np.array([0.0, 0, 50, 50]))

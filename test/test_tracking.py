@@ -336,3 +336,61 @@ def test_of_somebody_whom_the_detector_does_not_see_no_joints_are_expected():
         track.unconfirmed = unconfirmed
         tracker.expect(FRAME_S, CAMERA)
         assert (track.expected_joints is not None) == known
+
+
+def followed(velocity: float = 0.6, z: float = 4.0) -> Tracker:
+    """Somebody who has walked along x for a second; the last frame was at second 1."""
+    tracker = Tracker()
+    for frame in range(31):
+        tracker.update([somebody(velocity * frame * FRAME_S, z)], frame * FRAME_S)
+    return tracker
+
+
+def test_somebody_is_looked_for_where_the_body_and_a_little_around_it_will_be_seen():
+    (track,) = followed(0.0).tracks
+    low, high = track.person.joints2d.min(axis=0), track.person.joints2d.max(axis=0)
+    x1, y1, x2, y2 = track.box_at(1.0, CAMERA)
+    # Equally much on all sides, as wide as flesh is at that distance.
+    flesh = low[0] - x1
+    assert 0.02 < flesh / CAMERA.K[0, 0] * 4.0 < 0.2
+    np.testing.assert_allclose([x1, y1, x2, y2], [*(low - flesh), *(high + flesh)], atol=0.5)
+
+
+def test_joints_are_expected_as_last_seen_moved_along():
+    (track,) = followed().tracks
+    later = track.joints_at(1.1)
+    np.testing.assert_allclose(later - track.person.joints3d, np.tile(later[0] - track.person.joints3d[0], (30, 1)))
+    assert later[0, 0] - track.person.joints3d[0, 0] == pytest.approx(0.06, abs=0.02)
+    # A camera that has moved along with the person expects them where they were.
+    pose = np.eye(4)
+    pose[0, 3] = 0.06
+    assert track.joints_at(1.1, pose)[0, 0] == pytest.approx(track.person.joints3d[0, 0], abs=0.02)
+
+
+def test_whoever_is_expected_is_expected_with_joints_unless_the_detector_doubts():
+    tracker = followed()
+    pose = np.eye(4)
+    pose[0, 3] = 0.5
+    ((track, _),) = tracker.expect(1.1, CAMERA, pose)
+    np.testing.assert_allclose(track.expected_joints, track.joints_at(1.1, pose))
+    assert not np.allclose(track.expected_joints, track.joints_at(1.1))
+
+
+def test_where_the_lens_cannot_see_somebody_the_last_box_counts_as_far_as_it_is_in_the_image():
+    tracker = followed(0.0, 0.6)
+    (track,) = tracker.tracks
+    track.person = replace(track.person, box=np.array([-20.0, 30, 700, 500]))
+    behind = np.eye(4)
+    behind[2, 3] = 5.0
+    np.testing.assert_array_equal(track.box_at(1.0, CAMERA, behind), [0, 30, 640, 480])
+
+
+@pytest.mark.parametrize("x", [-30.0, 30.0])
+def test_a_box_is_never_empty_and_never_outside_the_image(x):
+    (track,) = followed(0.0).tracks
+    pose = np.eye(4)
+    pose[0, 3] = x
+    x1, y1, x2, y2 = track.box_at(1.0, CAMERA, pose)
+    assert 0 <= x1 < x2 <= 640
+    assert 0 <= y1 < y2 <= 480
+    assert x2 - x1 == pytest.approx(2)

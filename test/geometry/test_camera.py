@@ -178,3 +178,52 @@ def test_a_calibration_file_that_no_camera_has_is_refused_at_once(tmp_path, chan
     with pytest.raises(ValueError, match=complaint) as caught:
         Camera.from_yaml(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_camera_of_a_field_of_view_looks_straight_through_the_middle():
+    focal = 320 / np.tan(np.radians(30))
+    expected = [[focal, 0, 319.5], [0, focal, 239.5], [0, 0, 1]]
+    np.testing.assert_allclose(Camera.from_fov(640, 480, 60).K, expected)
+    assert Camera.from_fov(640, 480, 0.5).K[0, 0] > 70_000
+    for degrees in (0, 180):
+        with pytest.raises(ValueError, match=r"degrees|field of view"):
+            Camera.from_fov(640, 480, degrees)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (2560, 1440), (320, 720)])
+def test_a_camera_of_scaled_images_sees_along_the_same_rays(size):
+    model, coefficients = LENSES["plumb_bob, 5"]
+    camera = Camera(K, coefficients, model, 1280, 720)
+    scaled = camera.resized(*size)
+    assert (scaled.width, scaled.height, scaled.model) == (*size, camera.model)
+    # OpenCV scales images so that their outer borders stay: the middle of pixel x is at (x + 0.5) / width of the way.
+    points = np.array([[0.0, 0.0], [640, 360], [1279, 100], [333, 719]])
+    there = (points + 0.5) * np.array(size) / [1280, 720] - 0.5
+    np.testing.assert_allclose(scaled.rays(there), camera.rays(points), atol=1e-9)
+    np.testing.assert_allclose(camera.K, K)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize("focal", [0.0, -500.0])
+def test_a_focal_length_that_no_lens_has_is_refused(row, column, focal):
+    matrix = K.copy()
+    matrix[row, column] = focal
+    with pytest.raises(ValueError, match="K"):
+        Camera(matrix, [], "pinhole", 1280, 720)
+
+
+def test_numbers_may_be_whole_and_a_lens_may_go_without_saying(tmp_path):
+    path = tmp_path / "camera.yaml"
+    text = "image_width: 640\nimage_height: 480\ncamera_matrix: [500, 0, 320, 0, 500, 240, 0, 0, 1]\n"
+    path.write_text(text + "distortion_coefficients: [0, 0, 0, 0, 0]\n")
+    camera = Camera.from_yaml(path)
+    assert (camera.model, camera.K.dtype, camera.distortion.dtype) == ("plumb_bob", np.dtype(float), np.dtype(float))
+    path.write_text(text + "distortion_model: equidistant\ndistortion_coefficients: [-0.02, 0.004, -0.001, 0.0002]\n")
+    assert Camera.from_yaml(path).model == "equidistant"
+
+
+def test_a_fisheye_without_coefficients_is_the_ideal_one():
+    camera = Camera(K, [], "equidistant", 1280, 720)
+    points = points_in_view()
+    expected = cv2.fisheye.projectPoints(points[:, None], np.zeros(3), np.zeros(3), K, np.zeros(4))[0][:, 0]
+    np.testing.assert_allclose(camera.project(points), expected, atol=1e-6)

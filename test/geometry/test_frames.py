@@ -133,3 +133,61 @@ def test_ever_new_frames_do_not_fill_the_memory() -> None:
         frames.add("odom", "another", 1.0, np.zeros(3), still)
     frames.add("odom", "f7", 2.0, np.ones(3), still)  # those that are known go on
     assert frames.pose("odom", "f7", 2.0)[0, 3] == 1
+
+
+def test_between_stamps_that_are_not_a_second_apart_the_share_of_the_way_counts() -> None:
+    frames = Frames()
+    add(frames, "odom", "base", 10.0, TURN, (0.0, 0.0, 0.0))
+    add(frames, "odom", "base", 10.4, OTHER, (4.0, 0.0, 0.0))
+    turn = Slerp([10.0, 10.4], Rotation.concatenate([TURN, OTHER]))(10.1)
+    np.testing.assert_allclose(frames.pose("odom", "base", 10.1), matrix(turn, (1.0, 0.0, 0.0)), atol=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 0.01, 20.0, 179.0])
+def test_small_and_large_turns_are_interpolated_alike(degrees: float) -> None:
+    frames = Frames()
+    add(frames, "odom", "base", 0.0, Rotation.identity(), (0.0, 0.0, 0.0))
+    add(frames, "odom", "base", 2.0, Rotation.from_euler("z", degrees, degrees=True), (0.0, 0.0, 0.0))
+    expected = Rotation.from_euler("z", 0.75 * degrees, degrees=True).as_matrix()
+    np.testing.assert_allclose(frames.pose("odom", "base", 1.5)[:3, :3], expected, atol=1e-9)
+
+
+def test_a_rotation_of_another_length_is_the_same_rotation() -> None:
+    frames = Frames()
+    frames.add("odom", "base", 0.0, np.zeros(3), 1.01 * wxyz(TURN))
+    frames.add("odom", "base", 1.0, np.zeros(3), 0.2 * wxyz(OTHER))
+    turn = Slerp([0.0, 1.0], Rotation.concatenate([TURN, OTHER]))(0.4)
+    np.testing.assert_allclose(frames.pose("odom", "base", 0.4)[:3, :3], turn.as_matrix(), atol=1e-9)
+
+
+def test_whole_numbers_are_numbers() -> None:
+    frames = Frames()
+    for stamp, x in ((0.0, 0), (1.0, 1)):
+        frames.add("odom", "base", stamp, np.array([x, 0, 0]), np.array([1, 0, 0, 0]))
+    np.testing.assert_allclose(frames.pose("odom", "base", 0.5)[:3, 3], [0.5, 0, 0])
+
+
+def test_a_moving_frame_that_is_said_to_stand_still_does() -> None:
+    frames = Frames()
+    add(frames, "odom", "base", 1.0, TURN, (1.0, 0.0, 0.0))
+    add(frames, "odom", "base", STATIC, OTHER, (2.0, 0.0, 0.0))
+    np.testing.assert_allclose(frames.pose("odom", "base", 77.0), matrix(OTHER, (2.0, 0.0, 0.0)), atol=1e-12)
+
+
+def test_a_frame_that_is_hung_elsewhere_forgets_where_it_was(robot: Frames) -> None:
+    add(robot, "map", "base", 1.5, OTHER, (7.0, 0.0, 0.0))
+    np.testing.assert_allclose(robot.pose("map", "base", 1.5), matrix(OTHER, (7.0, 0.0, 0.0)), atol=1e-12)
+    with pytest.raises(FramesError, match="younger"):
+        robot.pose("map", "base", 1.2)
+
+
+def test_what_is_exactly_as_old_as_what_is_kept_is_kept() -> None:
+    frames = Frames(keep_s=2.0)
+    for stamp in (1.0, 3.0):
+        add(frames, "odom", "base", stamp, TURN, (stamp, 0.0, 0.0))
+    assert frames.pose("odom", "base", 1.0)[0, 3] == pytest.approx(1.0)
+
+
+def test_without_any_frame_the_complaint_says_so() -> None:
+    with pytest.raises(FramesError, match=r"frames known are none$"):
+        Frames().pose("map", "camera", 1.0)

@@ -137,3 +137,28 @@ def test_weak_perspective_is_exact_for_flat_poses_and_close_for_others():
 def test_the_view_ends_three_quarters_of_a_cell_from_the_border():
     joints2d = np.array([[[12, 128], [11.9, 128], [244, 244], [244.1, 128], [np.nan, 3]]])
     assert inside_view(joints2d, SIDE, STRIDE).tolist() == [[True, False, True, False, False]]
+
+
+def test_each_pose_of_a_batch_has_the_deviation_that_it_has_alone():
+    joints2d, _, absolute, intrinsics = scene(count=6)
+    random = np.random.default_rng(1)
+    std = random.uniform(20, 200, (6, 30, 3))
+    inside = random.random((6, 30)) < 0.7
+    given = (joints2d, std, intrinsics, inside, absolute[:, :, 2].mean(axis=1))
+    together = distance_std(*given)
+    for one in range(6):
+        alone = distance_std(*(array[one : one + 1] for array in given))
+        np.testing.assert_allclose(together[one], alone[0])
+    assert len(set(together.round(6))) == 6
+
+
+def test_weak_perspective_hardly_listens_to_joints_outside_the_view():
+    joints2d, relative, _, intrinsics = scene(count=3)
+    inside = np.ones((3, 30), bool)
+    inside[:, 25:] = False
+    moved = joints2d.copy()
+    moved[:, 25:] += 40
+    expected = weak_perspective(joints2d, relative, intrinsics, inside)
+    found = weak_perspective(moved, relative, intrinsics, inside)
+    everything = weak_perspective(moved, relative, intrinsics, np.ones((3, 30), bool))
+    assert np.abs(found - expected).max() < 0.2 * np.abs(everything - expected).max()
