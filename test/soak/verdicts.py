@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 
-_WARM_UP = 0.1
-"""Share of the frames after which memory is looked at: arenas, caches and pools fill up first."""
+_WARM_UP, _WARM_FRAMES = 0.1, 25_000
+"""Memory is looked at after so large a share of the frames, and in a long run after so many: arenas, caches and pools
+fill up in steps first, the last one when a frame happens to take much longer than others."""
 _STARTING = 0.01
 """Share of the frames that are no part of the first tenth's latency: networks' first calls are slow."""
 _UNANSWERED = 1e-3
@@ -44,7 +45,8 @@ def judge(samples: dict[str, Floats], answers: npt.NDArray) -> list[Verdict]:
     """
     if len(samples.get("frames", ())) < 20 or len(answers) < 20:
         raise ValueError(f"{len(answers)} frames and {len(samples.get('frames', ()))} samples: expected 20 or more")
-    warm = samples["frames"] >= _WARM_UP * samples["frames"][-1]
+    total = samples["frames"][-1]
+    warm = samples["frames"] >= (_WARM_FRAMES if total > 2 * _WARM_FRAMES else _WARM_UP * total)
     frames = samples["frames"][warm]
     verdicts = []
     slopes = {name: _per_100_000(frames, samples[f"{name}_mb"][warm]) for name in ("rss", "uss")}
