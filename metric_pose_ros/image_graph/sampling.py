@@ -53,7 +53,7 @@ def _constants(side: int) -> dict[str, np.ndarray]:
         "one": 1,
         "grey": 1 / 255,
         "outside": _FAR_OUTSIDE,
-        **{f"factor{factor}": factor for factor in FACTORS},
+        **{f"factor{factor}": factor for factor in FACTORS[1:]},
         **{f"stretch{factor}": 2 / factor for factor in FACTORS},
     }
     numbers = {

@@ -43,6 +43,16 @@ def test_engines_are_built_once_listed_and_cleared(folder, gpu, tmp_path, capsys
     assert list(folder.glob("*.engine")) == []
 
 
+def test_of_a_shipped_model_the_graph_from_image_to_joints_is_made_and_built(folder, gpu, capsys):
+    assert main(["engine", "build", "fast", "--max-people", "4"]) == 0
+    assert capsys.readouterr().out.startswith("metric_pose_fast_gpu: ")
+    (graph,) = folder.glob("graphs/*/metric_pose_fast_gpu.onnx")
+    (engine_file,) = folder.glob("metric_pose_fast_gpu-*.engine")
+    assert engine_file.stat().st_size > graph.stat().st_size / 2
+    assert main(["engine", "clear"]) == 0
+    assert "removed 2 files" in capsys.readouterr().out
+
+
 def test_a_machine_without_a_gpu_says_what_is_missing(folder, monkeypatch, capsys):
     monkeypatch.setattr("metric_pose_ros.engines.cuda._LIBRARY", "libcuda-of-nobody.so.1")
     monkeypatch.setattr(engine, "missing", lambda kind: "no NVIDIA driver here (libcuda.so.1)")
