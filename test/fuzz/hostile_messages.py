@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def _row(draw: Draw, values: Any, element: Any, length: int | None, texts: Seque
         return values[: draw.integer(0, len(values))]
     if change == 3 and len(values):
         many = draw.integer(0, _MOST_ELEMENTS)
-        return np.resize(values, many) if isinstance(values, np.ndarray) else [deepcopy(values[0]) for _ in range(many)]
+        return np.resize(values, many) if isinstance(values, np.ndarray) else [values[0]] * many
     if change == 4 or not len(values):
         return values[:0]
     values = values.copy()
