@@ -54,7 +54,7 @@ TOML
 
 options=$*
 # ROS' wheels are for one Python; a sourced ROS brings the Python of its Ubuntu.
-lock 3.11 3.12 runtime ros demo test training
+lock 3.11 3.12 runtime ros demo test training mutation
 lock 3.10 3.13 runtime_sourced_ros demo_sourced_ros test_sourced_ros=test
 lock 3.11 3.12 ros_kilted
 lock 3.10 3.13 fuzz

@@ -41,7 +41,7 @@ def locked(name: str) -> list[tuple[Requirement, list[str], str]]:
 
 
 def test_every_environment_has_a_lock():
-    files = {file.stem for file in REQUIREMENTS.glob("*.txt")} - {"torch", "constraints"}
+    files = {file.stem for file in REQUIREMENTS.glob("*.txt")} - {"torch"}
     assert set(LOCKS) == files | {"test_sourced_ros"}
 
 
