@@ -101,14 +101,16 @@ class CamerasEstimator:
         Raises:
             ValueError: if an image is no colour image or not of its camera's size.
         """
-        if len(shots) == 1:
+        if len(self._streams) == 1:
             ((name, shot),) = shots.items()
             stream = self._streams[name]
             people = stream(shot.image_bgr, shot.camera, shot.stamp_s, shot.motion)
             self.timings = stream.timings
             self._left_out.append(stream.left_out)
             return {name: people}
-        every = {name: self._streams[name].begin(shot) for name, shot in shots.items()}
+        # Whoever one camera follows does not wait for the detector to look through the others, where nobody is.
+        alone = not any(stream.tracker.tracks for stream in self._streams.values())
+        every = {name: self._streams[name].begin(shot, alone) for name, shot in shots.items()}
         begun, left_out = nearest_looks(every, self.estimator.max_people)
         self._left_out.append(left_out)
         found = self.estimator.estimate_many(

@@ -163,8 +163,13 @@ class StreamEstimator:
         self.timings = {"detection": begun.seconds, **stages, "tracking": time.perf_counter() - tracked}
         return reported
 
-    def begin(self, shot: Shot) -> Begun:
+    def begin(self, shot: Shot, alone: bool = True) -> Begun:
         """Where to look for people in the next frame; `finish` must follow, with who was found there.
+
+        Args:
+            shot: the frame.
+            alone: whether nothing else waits for this, such as people whom another camera follows. Then, and while
+                nobody is followed here, the frame waits for the detector, which otherwise works in the background.
 
         Raises:
             ValueError: if the image is no colour image or not of the camera's size.
@@ -183,7 +188,7 @@ class StreamEstimator:
         if stamp_s - self._stamp_s > _PAUSE_S:
             self._since_detection = self.detection_interval
         if self.outside is None:
-            found = self._detections(image_bgr, expected)
+            found = self._detections(image_bgr, expected, may_wait=alone and not expected)
         else:
             found = self._from_outside(self.outside, stamp_s, camera, expected)
         # Without those that the detector has just given up; where a track has gone astray, the detector is believed.
@@ -204,19 +209,19 @@ class StreamEstimator:
         if self._worker is not None and self._owns_worker:
             self._worker.shutdown(wait=False, cancel_futures=True)
 
-    def _detections(self, image: Image, expected: list[tuple[Track, Floats]]) -> _Found:
-        """What the detector found; nothing when it did not look."""
+    def _detections(self, image: Image, expected: list[tuple[Track, Floats]], may_wait: bool) -> _Found:
+        """What the detector found; nothing when it did not look, or has not come back."""
         self._since_detection += 1
         doubtful = any(self._is_lost(track) or not track.id for track, _ in expected) and self._since_detection >= 2
         due = self._since_detection >= self.detection_interval or doubtful or not expected
         # With nobody to follow there is nothing else to do, so whoever comes in is found in this very frame.
-        if self._worker is None or (self._pending is None and not expected):
+        if self._worker is None or (self._pending is None and may_wait):
             if not due:
                 return _Found([], {})
             self._since_detection = 0
             return self._compare(next(self._turns)(image), expected)
         found = _Found([], {})
-        if self._pending is not None and (self._pending.due or not expected):
+        if self._pending is not None and (self._pending.due or may_wait):
             pending, self._pending = self._pending, None
             found = self._compare(pending.detections.result(), pending.expected)
         if self._pending is None and due:

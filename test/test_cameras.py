@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +98,33 @@ def test_the_cameras_share_a_thread_for_the_detector(pose_model):
     together.close()
     with pytest.raises(RuntimeError, match="shutdown"):
         together._worker.submit(print)
+
+
+def test_whoever_one_camera_follows_does_not_wait_for_the_detector_in_the_empty_ones(pose_model):
+    released, calls = threading.Event(), []
+
+    def detector(image):
+        calls.append(image.shape[0])
+        if len(calls) > 2:  # after the first look through both cameras
+            released.wait(30)
+        return BrightBoxes()(image)
+
+    cameras = CamerasEstimator(estimator_with(pose_model, detector), ("front", "rear"), 100, background_detection=True)
+    dark = np.zeros_like(IMAGE)[::2, ::2]
+
+    def seen(frame: int, rear: np.ndarray) -> list[int]:
+        shots = {"front": Shot(IMAGE, CAMERA, frame * FRAME_S), "rear": Shot(rear, HALF, frame * FRAME_S)}
+        return [len(people) for people in cameras(shots).values()]
+
+    assert [seen(frame, dark) for frame in range(6)] == [[2, 0]] * 6
+    # Only the rear camera's image comes: the front one is followed all the same.
+    assert cameras({"rear": Shot(dark, HALF, 6 * FRAME_S)}) == {"rear": []}
+    released.set()
+    bright = IMAGE[::2, ::2]
+    deadline = time.monotonic() + 30
+    frame = 7
+    while seen(frame, bright) != [2, 2]:
+        assert time.monotonic() < deadline, "whoever comes in is found soon"
+        time.sleep(0.01)
+        frame += 1
+    cameras.close()
