@@ -1,1 +1,1 @@
-"""From a trained network to a file: calibration, precision, and the graph for GPUs."""
+"""From a trained network to a file: calibration, and in which precision it is stored and computed."""
