@@ -15,6 +15,8 @@ from transforms3d.quaternions import quat2mat
 
 Floats = npt.NDArray[np.floating]
 
+_FARTHEST_M = 1e9
+"""Frames of the whole earth are nearer than that; numbers that are much larger lose themselves when multiplied."""
 _MOST_FRAMES = 10_000
 """Whoever publishes ever new frames does not fill the memory."""
 STATIC = -np.inf
@@ -81,10 +83,11 @@ class Frames:
             turn: (4,) wxyz, how the child is turned in the parent.
 
         Raises:
-            ValueError: if the numbers are not finite, the rotation has no length, or there are too many frames.
+            ValueError: if the numbers are not finite or beyond a million kilometres, the rotation has no length, or there
+                are too many frames.
         """
         length = float(np.linalg.norm(turn))
-        if not (np.isfinite(move).all() and np.isfinite(length)) or length < 1e-3:
+        if not (np.abs(move).max() <= _FARTHEST_M and np.isfinite(length)) or length < 1e-3:
             raise ValueError(f"the transform from {parent} to {child} is {move} and {turn}: no place and rotation")
         link = self._links.get(child)
         if link is None and len(self._links) >= _MOST_FRAMES:

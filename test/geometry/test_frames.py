@@ -191,3 +191,12 @@ def test_what_is_exactly_as_old_as_what_is_kept_is_kept() -> None:
 def test_without_any_frame_the_complaint_says_so() -> None:
     with pytest.raises(FramesError, match=r"frames known are none$"):
         Frames().pose("map", "camera", 1.0)
+
+
+@pytest.mark.parametrize("far", [np.nan, np.inf, -np.inf, 1e308, -1e10])
+def test_a_place_out_of_this_world_is_refused(far: float) -> None:
+    frames = Frames()
+    frames.add("earth", "map", 1.0, np.array([4e6, 4e6, 4e6]), np.array([1.0, 0, 0, 0]))  # earth-centred coordinates
+    with pytest.raises(ValueError, match="the transform from map to odom is .*: no place and rotation"):
+        frames.add("map", "odom", 1.0, np.array([0.0, far, 0.0]), np.array([1.0, 0, 0, 0]))
+    assert np.isfinite(frames.pose("earth", "map", 1.0)).all()
