@@ -83,8 +83,8 @@ class Frames:
             turn: (4,) wxyz, how the child is turned in the parent.
 
         Raises:
-            ValueError: if the numbers are not finite or beyond a million kilometres, the rotation has no length, or there
-                are too many frames.
+            ValueError: if the numbers are not finite or beyond a million kilometres, the rotation has no length, or
+                there are too many frames.
         """
         length = float(np.linalg.norm(turn))
         if not (np.abs(move).max() <= _FARTHEST_M and np.isfinite(length)) or length < 1e-3:

@@ -197,6 +197,6 @@ def test_without_any_frame_the_complaint_says_so() -> None:
 def test_a_place_out_of_this_world_is_refused(far: float) -> None:
     frames = Frames()
     frames.add("earth", "map", 1.0, np.array([4e6, 4e6, 4e6]), np.array([1.0, 0, 0, 0]))  # earth-centred coordinates
-    with pytest.raises(ValueError, match="the transform from map to odom is .*: no place and rotation"):
+    with pytest.raises(ValueError, match=r"the transform from map to odom is .*: no place and rotation"):
         frames.add("map", "odom", 1.0, np.array([0.0, far, 0.0]), np.array([1.0, 0, 0, 0]))
     assert np.isfinite(frames.pose("earth", "map", 1.0)).all()
