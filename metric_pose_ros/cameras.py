@@ -47,6 +47,7 @@ class CamerasEstimator:
         self.estimator = estimator
         self.outside = {name: OutsideDetections() for name in cameras} if from_outside else {}
         self.timings: dict[str, float] = {}
+        self._looked = -1
         self._left_out: deque[int] = deque(maxlen=_LOOKED_BACK)
         self._worker = detection_thread() if background_detection else None
         numbers = count(1)
@@ -108,9 +109,12 @@ class CamerasEstimator:
             self.timings = stream.timings
             self._left_out.append(stream.left_out)
             return {name: people}
-        # Whoever one camera follows does not wait for the detector to look through the others, where nobody is.
-        alone = not any(stream.tracker.tracks for stream in self._streams.values())
-        every = {name: self._streams[name].begin(shot, alone) for name, shot in shots.items()}
+        # Whoever one camera follows does not wait for the detector to look through the others, where nobody is; and
+        # where nobody is at all, no look waits for more than one camera.
+        nobody = not any(stream.tracker.tracks for stream in self._streams.values())
+        self._looked += 1
+        first = list(shots)[self._looked % len(shots)] if nobody else None
+        every = {name: self._streams[name].begin(shot, alone=name == first) for name, shot in shots.items()}
         begun, left_out = nearest_looks(every, self.estimator.max_people)
         self._left_out.append(left_out)
         found = self.estimator.estimate_many(

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, cycle
 
 import numpy as np
@@ -35,8 +35,8 @@ _SAME_TIME_S = 0.15
 """Detections whose image is further from any that was looked at are about something else."""
 _PAUSE_S = 0.7
 """Between two frames, after which the detector looks again: people may have walked out of where they are expected."""
-_SLOWEST_DETECTION_S = 5.0
-"""Seconds after which frames wait for a detection in the background. Somebody watches whether frames are done."""
+_SLOWEST_DETECTION_S = 10.0
+"""Of work on a detection in the background, after which frames wait for it; somebody watches whether they end."""
 STAGES = ("crop", "network", "placement")
 """Of `PoseEstimator.timings`, what comes between detection and tracking."""
 _PATIENCE = 6
@@ -51,18 +51,26 @@ def _turns(detector: Detector | None) -> Iterator[Detector]:
     return chain((detector,), cycle(parts))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Pending:
-    """A detection on its way, with the tracks' boxes in the frame that it looks at."""
+    """A detection on its way.
+
+    Attributes:
+        detections: that come.
+        expected: the tracks' boxes in the frame that it looks at.
+        running_s: since when it was seen to be worked on, time of `time.monotonic`.
+    """
 
     detections: Future[list[Detection]]
     expected: list[tuple[Track, Floats]]
-    since_s: float = field(default_factory=time.monotonic)
+    running_s: float | None = None
 
-    @property
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether to take it, even if it must be waited for: who comes in is not seen as long as it does not come."""
-        return self.detections.done() or time.monotonic() - self.since_s > _SLOWEST_DETECTION_S
+        if self.running_s is None and self.detections.running():  # not while other cameras' come first
+            self.running_s = time.monotonic()
+        slow = self.running_s is not None and time.monotonic() - self.running_s > _SLOWEST_DETECTION_S
+        return slow or self.detections.done()
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +229,7 @@ class StreamEstimator:
             self._since_detection = 0
             return self._compare(next(self._turns)(image), expected)
         found = _Found([], {})
-        if self._pending is not None and (self._pending.due or may_wait):
+        if self._pending is not None and (self._pending.is_due() or may_wait):
             pending, self._pending = self._pending, None
             found = self._compare(pending.detections.result(), pending.expected)
         if self._pending is None and due:

@@ -128,3 +128,25 @@ def test_whoever_one_camera_follows_does_not_wait_for_the_detector_in_the_empty_
         time.sleep(0.01)
         frame += 1
     cameras.close()
+
+
+def test_where_nobody_is_no_look_waits_for_more_than_one_camera_and_all_take_turns(pose_model):
+    waited_for = []
+
+    def detector(image):
+        if threading.current_thread() is threading.main_thread():
+            waited_for.append(int(image[0, 0, 0]))
+        return []
+
+    names = ("front", "rear", "left")
+    cameras = CamerasEstimator(estimator_with(pose_model, detector), names, 8, background_detection=True)
+    for frame in range(6):
+        cameras(
+            {
+                name: Shot(np.full((360, 640, 3), number, np.uint8), HALF, frame * FRAME_S)
+                for number, name in enumerate(names)
+            }
+        )
+        assert len(waited_for) <= frame + 1
+    assert waited_for[0] == 0
+    cameras.close()
