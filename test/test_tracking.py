@@ -394,3 +394,26 @@ def test_a_box_is_never_empty_and_never_outside_the_image(x):
     assert 0 <= x1 < x2 <= 640
     assert 0 <= y1 < y2 <= 480
     assert x2 - x1 == pytest.approx(2)
+
+
+def test_through_another_camera_people_are_looked_for_where_that_one_sees_them():
+    tracker = followed(0.0)
+    (track,) = tracker.tracks
+    half = CAMERA.resized(320, 240)
+    expected = half.project(track.person.joints3d)
+    tracker.look_through(half)
+    np.testing.assert_allclose(track.person.joints2d, expected)
+    np.testing.assert_allclose(track.person.box, [*expected.min(axis=0), *expected.max(axis=0)])
+    x1, y1, x2, y2 = track.box_at(1.0, half)
+    assert x1 < track.person.box[0] < track.person.box[2] < x2
+    assert y1 < track.person.box[1] < track.person.box[3] < y2
+
+
+def test_who_is_behind_another_camera_is_left_as_seen():
+    tracker = followed(0.0)
+    (track,) = tracker.tracks
+    before = track.person
+    track.person = replace(before, joints3d=before.joints3d - [0, 0, 8.0])
+    tracker.look_through(CAMERA.resized(320, 240))
+    np.testing.assert_array_equal(track.person.joints2d, before.joints2d)
+    np.testing.assert_array_equal(track.person.box, before.box)
