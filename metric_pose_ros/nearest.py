@@ -11,7 +11,7 @@ import numpy.typing as npt
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.people import Detection
 from metric_pose_ros.shots import Begun
-from metric_pose_ros.tracking import Look
+from metric_pose_ros.track import Look
 
 Floats = npt.NDArray[np.floating]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.tracking import Look
+from metric_pose_ros.track import Look
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]

@@ -20,7 +20,8 @@ from metric_pose_ros.given import check_image
 from metric_pose_ros.nearest import nearest_looks
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.shots import Begun, CameraMotion, Shot
-from metric_pose_ros.tracking import DOUBTFUL, Look, Track, Tracker
+from metric_pose_ros.track import Look, Track
+from metric_pose_ros.tracking import Tracker
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -288,7 +289,7 @@ class StreamEstimator:
                 found.strangers.append(Look(detection.box, detection.score, detected=True, apart=apart))
                 continue
             track, lost = expected[column][0], self._is_lost(expected[column][0])
-            if common < _AGREED and not lost and track.unconfirmed < DOUBTFUL:
+            if common < _AGREED and not lost and not track.doubted:
                 found.strangers.append(Look(detection.box, detection.score, detected=True, apart=False))
                 continue
             agreed[column] = detection.score

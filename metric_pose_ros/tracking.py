@@ -4,128 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
-from metric_pose_ros.body_size import BodySize
-from metric_pose_ros.detection import overlap
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.motion import OneEuroFilter, WalkingFilter
 from metric_pose_ros.people import Person
+from metric_pose_ros.track import MISJUDGED, Look, Track, placed, to_camera
+from metric_pose_ros.who_is_who import pairs
 
 Floats = npt.NDArray[np.floating]
 
-_FLESH_M = 0.08
-"""How far the body reaches beyond its outermost joints, roughly."""
-_SHRINKING_PER_S = 1.5
-"""Rate at which a box may shrink: by 5 % from frame to frame at 30 Hz, to a fifth in a second."""
 _TREMBLING = (0.05, 0.03)
 """Of the distance, one standard deviation along the ray and across it, added for smoothing: the network's own says
 little about the distance."""
-_MISJUDGED = (0.1, 0.03)
-"""The same for telling people apart, whom a look may take for nearer or further off, or bent otherwise."""
-_GATE = 4.0
-"""Standard deviations from where a track is expected, beyond which somebody is somebody else."""
-_VAGUE, _LOST = 0.1, 0.3
-"""What it costs to take somebody for one of whose place less is known than of others', per unit of the covariance's log
-determinant, or who was not seen in the frame before. A deviation of `_GATE` costs 1, as do boxes that do not touch."""
 _PAUSE_S = 3.0
 """Longest time between two frames over which whoever was seen in the first is looked for in the second: a machine that
 is too slow for people has few frames, and would otherwise know nobody from one to the next."""
-DOUBTFUL = 2
-"""Detections in a row without agreement after which a track is doubted."""
 _APART_M = 0.45
 """Whoever is expected no further beside the line of sight to somebody nearer is hidden behind them."""
-
-
-@dataclass(eq=False)
-class Track:
-    """One person over frames.
-
-    Attributes:
-        person: as last seen, unsmoothed, in the size of the frames so far, in the camera's frame of then.
-        seen_s: stamp of that.
-        motion: where the pelvis is, in the tracking frame.
-        shape: smooths the joints about it, in the tracking frame.
-        size: keeps the body's size.
-        hits: frames in which the person was seen.
-        detections: how often the detector, not only the track itself, has said with some certainty that somebody is
-            there.
-        id: ``p1``, ``p2``, ...; empty until the track is trusted.
-        unconfirmed: detections in a row that did not find the person.
-        hidden: whether somebody nearer stands in the line of sight to where the person is expected.
-        expected: (4,) xyxy px where the person was looked for last.
-        expected_joints: (J, 3) m where the joints were expected then, in the camera's frame; None where the detector
-            doubts the track.
-    """
-
-    person: Person
-    seen_s: float
-    motion: WalkingFilter
-    shape: OneEuroFilter
-    size: BodySize = field(default_factory=BodySize)
-    hits: int = 0
-    detections: int = 0
-    id: str = ""
-    unconfirmed: int = 0
-    hidden: bool = False
-    expected: Floats | None = None
-    expected_joints: Floats | None = None
-
-    def position_at(self, stamp_s: float) -> Floats:
-        """(3,) m of the pelvis in the tracking frame at constant velocity; the guess stops after half a second."""
-        return self.motion.position_at(stamp_s - self.seen_s)
-
-    def joints_at(self, stamp_s: float, pose: Floats | None = None) -> Floats:
-        """(J, 3) m in the camera's frame: as last seen, moved along; arguments as for `box_at`."""
-        return self.person.joints3d + _to_camera(self.position_at(stamp_s), pose) - self.person.position
-
-    def box_at(self, stamp_s: float, camera: Camera, pose: Floats | None = None) -> Floats:
-        """(4,) xyxy px in which to look for the person: the body's visible bounds, moved along; never empty.
-
-        Args:
-            stamp_s: when.
-            camera: that looks.
-            pose: (4, 4) from the camera's frame of then to the tracking frame; the same by default.
-        """
-        here, there = self.person.position, _to_camera(self.position_at(stamp_s), pose)
-        beside = there + _FLESH_M * np.array([1.0, 0.0, 0.0])
-        points = camera.project(np.stack([here, there, beside]))
-        size = np.array([camera.width, camera.height], float)
-        if not np.isfinite(points).all():
-            return np.clip(self.person.box, 0, np.tile(size, 2))
-        flesh = float(np.linalg.norm(points[2] - points[1]))
-        joints = self.person.joints2d + points[1] - points[0]
-        low, high = joints.min(axis=0) - flesh, joints.max(axis=0) + flesh
-        # A pose that collapses must not take its box along, or nobody would be found again: boxes shrink slowly.
-        least = (self.person.box[2:] - self.person.box[:2]) * np.exp(-_SHRINKING_PER_S * (stamp_s - self.seen_s))
-        missing = np.maximum(least - (high - low), 0) / 2
-        low = np.clip(low - missing, 0, size - 2)
-        high = np.clip(high + missing, low + 2, size)
-        return np.concatenate([low, high])
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """Why somebody was looked for.
-
-    Attributes:
-        box: (4,) xyxy px in which.
-        score: 0..1 of the box.
-        track: the one that is expected there, if any.
-        detected: whether the detector has found somebody there now.
-        apart: whether no other track is near in the image; otherwise a new person is trusted later.
-    """
-
-    box: Floats
-    score: float
-    track: Track | None = None
-    detected: bool = False
-    apart: bool = True
 
 
 class Tracker:
@@ -183,7 +83,7 @@ class Tracker:
         for track in self.tracks:
             track.expected = track.box_at(stamp_s, camera, pose)
             # One that the detector does not see would confirm itself, were the others painted over for its sake.
-            track.expected_joints = track.joints_at(stamp_s, pose) if track.unconfirmed < DOUBTFUL else None
+            track.expected_joints = track.joints_at(stamp_s, pose) if not track.doubted else None
         return [
             (track, track.expected)
             for track in self.tracks
@@ -215,7 +115,7 @@ class Tracker:
         self._start_over_if_back(stamp_s)
         self.tracks = [track for track in self.tracks if self._is_remembered(track, stamp_s, self._memory_s(track))]
         self._stamp_s = stamp_s
-        found = dict(self._pairs(people, stamp_s, pose))
+        found = dict(pairs(people, self.tracks, stamp_s, pose))
         reported = []
         for index, person in enumerate(people):
             look = Look(person.box, person.score, detected=True) if looks is None else looks[index]
@@ -225,7 +125,7 @@ class Tracker:
                     continue
                 track = found[index] = look.track
             if track is None:
-                position, covariance = _placed(person, pose, _MISJUDGED)
+                position, covariance = placed(person, pose, MISJUDGED)
                 motion = WalkingFilter(position, covariance)
                 track = Track(person, stamp_s, motion, OneEuroFilter(*self._filter))
                 self.tracks.append(track)
@@ -280,13 +180,13 @@ class Tracker:
     def _advance(self, track: Track, person: Person, stamp_s: float, sure: bool, pose: Floats | None) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
         person = track.size(person)
-        position, covariance = _placed(person, pose, _TREMBLING)
+        position, covariance = placed(person, pose, _TREMBLING)
         if track.hits:
             track.motion.correct(seconds, position, covariance)
         turn = np.eye(3) if pose is None else pose[:3, :3]
         # The pose and its place move differently: a person who stands still may wave.
         shape = track.shape((person.joints3d - person.position) @ turn.T, seconds)
-        joints: Floats = _to_camera(track.motion.position, pose) + shape @ turn
+        joints: Floats = to_camera(track.motion.position, pose) + shape @ turn
         if _is_swung_behind(joints, person.joints3d):
             # Whoever comes near that fast is where the network says, and not where they were bound for.
             track.motion, track.shape = WalkingFilter(position, covariance), OneEuroFilter(*self._filter)
@@ -305,7 +205,7 @@ class Tracker:
             if track.seen_s == stamp_s:
                 track.hidden = False
                 continue
-            place = _to_camera(track.position_at(stamp_s), pose)
+            place = to_camera(track.position_at(stamp_s), pose)
             distance = math.sqrt(place @ place)
             ray = place / max(distance, 1e-6)
             before = (
@@ -314,66 +214,7 @@ class Tracker:
             # Whoever walks behind somebody may stop there, so being expected beyond is no reason to be forgotten.
             track.hidden = track.hidden or any(before)
 
-    def _pairs(self, people: list[Person], stamp_s: float, pose: Floats | None) -> list[tuple[int, Track]]:
-        """Which person continues which track: the cheapest assignment by distance in space and overlap in the image.
-
-        The distance is Mahalanobis': depth is the least certain direction, and more so far away; whoever was not seen
-        for longer may have walked further. By that alone whoever was lost fits best, since little is known of their
-        place: so the rest of a normal distribution's likelihood counts, too, and that who was seen a moment ago will
-        be seen again.
-        """
-        if not people or not self.tracks:
-            return []
-        placed = [_placed(person, pose, _MISJUDGED) for person in people]
-        positions, noise = (np.stack(values) for values in zip(*placed, strict=True))
-        expected = np.stack([track.position_at(stamp_s) for track in self.tracks])
-        spread = np.stack([track.motion.covariance_at(stamp_s - track.seen_s) for track in self.tracks])
-        off = (positions[:, None] - expected[None])[..., None]
-        covariance = noise[:, None] + spread[None]
-        distance = np.sqrt((off * np.linalg.solve(covariance, off)).sum(axis=(2, 3)))
-        vague = np.linalg.slogdet(covariance)[1]
-        vague -= vague.min(axis=1, keepdims=True)
-        seen = np.stack([_bounds(person) for person in people])
-        looked = [_bounds(track.person) if track.expected is None else track.expected for track in self.tracks]
-        apart = 1 - overlap(seen, np.stack(looked))
-        unnamed = np.array([0.0 if track.id else 0.5 for track in self.tracks])
-        seen_s = np.array([track.seen_s for track in self.tracks])
-        lost = seen_s < seen_s.max()
-        cost = distance / _GATE + apart + unnamed + _VAGUE * vague + _LOST * lost
-        metres = np.linalg.norm(off[..., 0], axis=2)
-        far = np.linalg.norm([person.position for person in people], axis=1)
-        waited = stamp_s - seen_s
-        # Who was hidden for longer is looked for no further off: the next one there is more likely somebody else.
-        reach = 0.3 + 3.0 * np.minimum(waited, 0.3) + _MISJUDGED[0] * far[:, None]
-        possible = ((distance < _GATE) & (metres < reach)) | ((apart < 0.5) & (metres < 2 * reach))
-        rows, columns = linear_sum_assignment(np.where(possible, cost, 1e3))
-        chosen = zip(rows.tolist(), columns.tolist(), strict=True)
-        return [(row, self.tracks[column]) for row, column in chosen if possible[row, column]]
-
 
 def _is_swung_behind(smooth: Floats, seen: Floats) -> bool:
     """Whether smoothing (J, 3) m in the camera's frame put joints behind the camera that were seen before it."""
     return not bool(((smooth[:, 2] > 0) | (seen[:, 2] <= 0)).all() and np.isfinite(smooth).all())
-
-
-def _bounds(person: Person) -> Floats:
-    return np.concatenate([person.joints2d.min(axis=0), person.joints2d.max(axis=0)])
-
-
-def _placed(person: Person, pose: Floats | None, misjudged: tuple[float, float]) -> tuple[Floats, Floats]:
-    """(3,) m where a person's pelvis is in the tracking frame, and (3, 3) m^2 how sure.
-
-    The network says how sure it is of joints, less of distances; shares of it are added along the ray and across.
-    """
-    position = np.asarray(person.position, float)
-    along, across = misjudged
-    covariance = np.diag(np.square(np.asarray(person.std, float)).mean(axis=0) + across**2 * (position @ position))
-    covariance = covariance + (along**2 - across**2) * np.outer(position, position)
-    if pose is None:
-        return position, covariance
-    return pose[:3, :3] @ position + pose[:3, 3], pose[:3, :3] @ covariance @ pose[:3, :3].T
-
-
-def _to_camera(position: Floats, pose: Floats | None) -> Floats:
-    """(3,) m in the camera's frame of a point in the tracking frame."""
-    return position if pose is None else pose[:3, :3].T @ (position - pose[:3, 3])

@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from metric_pose_ros import Camera, Person
 from metric_pose_ros.detection import overlap
-from metric_pose_ros.tracking import Look, Tracker
+from metric_pose_ros.track import Look
+from metric_pose_ros.tracking import Tracker
 from test.standing import standing
 
 CAMERA = Camera(np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 480)
