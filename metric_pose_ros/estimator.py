@@ -15,21 +15,12 @@ from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
-from metric_pose_ros.geometry.placement import distance_std, inside_view
 from metric_pose_ros.given import check_image, checked_boxes
 from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.nearest import nearest_detections
 from metric_pose_ros.people import Detection, Person
-from metric_pose_ros.plausibility import (
-    bones_are_possible,
-    enough_is_certain,
-    enough_is_in_view,
-    fills_its_box,
-    is_placed,
-    spans_the_body,
-    without_duplicates,
-)
+from metric_pose_ros.placing import Placing
 from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
 from metric_pose_ros.skeleton import Skeleton
 from metric_pose_ros.views import average, check_mirrored, looks
@@ -37,10 +28,6 @@ from metric_pose_ros.views import average, check_mirrored, looks
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 _Frame = tuple[Image, Camera, list[Detection]]
-
-_NEAREST_M = 0.1
-_FARTHEST_M = 1000.0
-"""Nobody is seen from further away; and whatever is less certain than that is not known at all."""
 
 
 class PoseEstimator:
@@ -101,8 +88,7 @@ class PoseEstimator:
         self.max_people = max_people
         self._views = looks(views, mirror)
         check_mirrored(self._views, self.skeleton)
-        self._spans_body = spans_the_body(self.skeleton)
-        self._only_plausible = only_plausible
+        self._placing = Placing(self.info, only_plausible)
         self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
 
     @classmethod
@@ -237,7 +223,7 @@ class PoseEstimator:
             for (_, camera, _), detections, looked in zip(frames, best, crops, strict=True):
                 mine = poses.part(start, start + len(looked))
                 start += len(looked)
-                people.append(self._placed(camera, detections, looked, mine))
+                people.append(self._placing(camera, detections, looked, mine))
             return people
 
     def _crops(self, camera: Camera, detections: list[Detection]) -> list[Crop]:
@@ -291,75 +277,6 @@ class PoseEstimator:
         intrinsics = np.stack([crop.K for crop in crops])
         return average(poses, views, intrinsics, self.skeleton, self.info.crop_side, self.info.stride)
 
-    def _placed(self, camera: Camera, detections: list[Detection], crops: list[Crop], poses: PoseBatch) -> list[Person]:
-        """The people of one frame, in its camera's frame."""
-        found = [
-            person
-            for detection, crop, joints2d, absolute, std, confidence in zip(
-                detections,
-                crops,
-                poses.joints2d,
-                poses.absolute / 1000,
-                poses.std / 1000,
-                poses.confidence,
-                strict=True,
-            )
-            if (person := self._person(detection, camera, crop, joints2d, absolute, std, confidence)) is not None
-        ]
-        if len(found) < 2 or not self._only_plausible:
-            return found
-        kept = without_duplicates(
-            np.stack([person.joints3d for person in found]),
-            np.stack([person.joints2d for person in found]),
-            np.array([person.score * person.confidence.mean() for person in found]),
-        )
-        return [found[index] for index in kept]
-
-    def _person(
-        self,
-        detection: Detection,
-        camera: Camera,
-        crop: Crop,
-        crop_joints2d: Floats,
-        crop_joints3d: Floats,
-        crop_std: Floats,
-        confidence: Floats,
-    ) -> Person | None:
-        """The person of one crop, in the camera's frame; None if this cannot be a person."""
-        finite = np.isfinite(crop_joints3d).all() and np.isfinite(crop_joints2d).all() and np.isfinite(crop_std).all()
-        if self._only_plausible and not (finite and _within_sight(crop_joints3d)):
-            return None
-        joints3d = crop.to_camera_frame(crop_joints3d)
-        # Inside the crop the 2D head is the sharper witness; what lies beyond its border follows the 3D pose.
-        inside = inside_view(crop_joints2d, crop.side, self.info.stride)
-        directions = np.where(inside[:, None], crop.rays(crop_joints2d), joints3d)
-        joints2d = camera.project(directions)
-        # The variance along each camera axis of an error that is independent along the crop's axes.
-        crop_std = np.minimum(np.abs(crop_std), _FARTHEST_M)
-        std = np.sqrt(crop_std**2 @ crop.rotation**2)
-        far = float(np.linalg.norm(joints3d[self.skeleton.root].mean(axis=0)))
-        far_std = distance_std(crop_joints2d[None], crop_std[None], crop.K[None], inside[None], np.array([far]))[0]
-        plausible = (
-            np.isfinite(joints2d).all()
-            and np.isfinite(camera.project(joints3d)).all()
-            and bones_are_possible(joints3d, self.skeleton)
-            and enough_is_in_view(joints2d, camera.width, camera.height)
-            and (not self.info.calibrated or (enough_is_certain(std) and is_placed(far, far_std)))
-            and (not self._spans_body or fills_its_box(joints2d, detection.box))
-        )
-        if self._only_plausible and not plausible:
-            return None
-        return Person(
-            joints3d=joints3d,
-            joints2d=joints2d,
-            std=std,
-            confidence=confidence,
-            box=np.array(detection.box, float),
-            score=detection.score,
-            skeleton=self.skeleton,
-            distance_std=min(float(far_std), _FARTHEST_M),
-        )
-
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
@@ -367,8 +284,3 @@ class PoseEstimator:
             yield
         finally:
             self.timings[stage] = time.perf_counter() - start
-
-
-def _within_sight(joints: Floats) -> bool:
-    """Whether (J, 3) m in the frame of a camera that looks at them are before it, and no further off than anybody."""
-    return bool(joints[:, 2].min() >= _NEAREST_M and np.abs(joints).max() <= _FARTHEST_M)
