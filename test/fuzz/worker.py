@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import logging
 import math
 import os
 import random
@@ -105,6 +106,7 @@ def main() -> None:
     for each in (arguments.folder, arguments.corpus):
         each.mkdir(parents=True, exist_ok=True)
     plant(arguments.corpus, arguments.seed)
+    logging.disable()  # millions of inputs are complained about
     if arguments.again:
         again(Run(arguments.door, arguments.folder, arguments.files, math.inf), arguments.corpus, arguments.seconds)
     elif find_spec("atheris"):

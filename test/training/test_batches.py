@@ -187,5 +187,5 @@ def test_a_set_without_a_usable_sample_says_so(tmp_path):
     files["jpg"] = b"no picture"
     store = ShardStore([write_shard(tmp_path / "train-000000.tar", {"bad": files})], Problems())
     maker = ExampleMaker([store], JointSpace((BODY_30,)), 32, NOTHING, seed=0)
-    with pytest.raises(RuntimeError, match=r"50 samples in a row .* the picture is unreadable"):
+    with pytest.raises(RuntimeError, match=r"50 samples in a row .* 10 bytes that are no picture"):
         maker[(0, 0, 0)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 
 from metric_pose_ros.engines.cache import EngineCache, EngineKey
@@ -31,7 +30,6 @@ _TOKENS = (
 def open_cache(folder: Path) -> Check:
     """An engine's file and the times that builds took: whatever they hold, the engine comes."""
     cache = EngineCache(folder)
-    logging.getLogger("metric_pose_ros.engines.cache").setLevel(logging.CRITICAL)
     cache.get(KEY, lambda: ENGINE)
     path, times = folder / KEY.file_name, folder / "build_times.json"
     good, good_times = path.read_bytes(), times.read_bytes()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from pathlib import Path
 
 import cv2
@@ -72,7 +71,6 @@ def open_shard(folder: Path) -> Check:
     good = _files()
     path = write_shard(folder / "train-000000.tar", {"a": good, "b": good})
     whole = path.read_bytes()
-    logging.getLogger("training.data.shards").setLevel(logging.CRITICAL)
 
     def check(draw: Draw) -> None:
         problems = Problems()
