@@ -14,9 +14,9 @@ cd "$(dirname "$here")"
 printf '%s\n' cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvshmem-cu13 \
     triton >"$work/cuda.txt"
 
-# PyPI itself, whatever else this machine installs from: what is locked is what everybody can get.
+# From whatever index is configured; files have the same hashes everywhere, torch aside.
 resolve() {
-    "$tools/uv" pip compile --quiet --project "$work" --universal --default-index https://pypi.org/simple \
+    "$tools/uv" pip compile --quiet --project "$work" --universal \
         --excludes "$work/cuda.txt" -c requirements/torch.txt --no-emit-package torch --annotation-style line \
         --custom-compile-command "./run lock" "$@"
 }
