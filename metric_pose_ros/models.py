@@ -174,7 +174,7 @@ class ModelFile:
         try:
             metadata = json.loads(text)
             version, kind = metadata["format"], metadata.get("kind", "pose")
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
         if version != FORMAT:
             raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")

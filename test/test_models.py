@@ -107,10 +107,11 @@ def test_a_kind_that_is_no_word_is_an_error(tmp_path):
         ModelFile.open(path)
 
 
-def test_metadata_of_brackets_in_brackets_is_an_error_that_names_the_file(tmp_path):
+@pytest.mark.parametrize("said", ["[" * 3000, '{"format": ' + "9" * 5000 + "}"], ids=["brackets", "digits"])
+def test_metadata_that_python_gives_up_on_is_an_error_that_names_the_file(tmp_path, said):
     path = save_pose_model(tmp_path / "pose.onnx")
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {"metric_pose_ros": "[" * 3000})
+    onnx.helper.set_model_props(model, {"metric_pose_ros": said})
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"pose\.onnx: its 'metric_pose_ros' metadata cannot be read"):
         ModelFile.open(path)
