@@ -98,6 +98,9 @@ def build_engine(
         raise BuildError(f"{trt.__name__} {trt.__version__} cannot read {path}: {errors}")
     config = builder.create_builder_config()
     config.progress_monitor = _monitor(trt, progress)
+    if _has_half_convolutions(trt, network):
+        # What such a graph leaves in fp32 needs it. TF32 would round it to as few bits as fp16.
+        config.clear_flag(trt.BuilderFlag.TF32)
     for profile in profiles:
         _add_profile(builder, config, profile)
     cache = None if timing is None else _load_timing(config, timing)
@@ -106,6 +109,13 @@ def build_engine(
         raise BuildError(f"{trt.__name__} {trt.__version__} cannot build {path}: {log.last_error}")
     _keep_timing(cache, timing)
     return bytes(engine)
+
+
+def _has_half_convolutions(trt: ModuleType, network: Any) -> bool:
+    layers = (network.get_layer(number) for number in range(network.num_layers))
+    return any(
+        layer.type == trt.LayerType.CONVOLUTION and layer.get_output(0).dtype == trt.DataType.HALF for layer in layers
+    )
 
 
 def _add_profile(builder: Any, config: Any, profile: Profile) -> None:

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from metric_pose_ros.engines.building import BuildError, Progress, build_engine
 from metric_pose_ros.engines.profiles import profiles_for
-from metric_pose_ros.models import ModelFile
+from metric_pose_ros.image_graph.half_precision import to_half
+from metric_pose_ros.models import ModelFile, find_model
 
 trt = pytest.importorskip("tensorrt_rtx")
 
@@ -136,3 +137,20 @@ def test_explicit_batches_are_asked_for_where_they_must_be(monkeypatch):
         with pytest.raises(BuildError):
             build_engine(old, ModelFile.open("fast").path, (), Progress("fast"))
         assert asked[-1] == expected
+
+
+@pytest.mark.parametrize(("half", "tf32"), [(True, False), (False, True)])
+def test_what_a_half_precision_graph_leaves_in_fp32_is_not_rounded_to_tf32(half, tf32, tmp_path, monkeypatch):
+    graph = onnx.load(find_model("fast"))
+    if half:
+        to_half(graph, kept=3)
+    onnx.save(graph, tmp_path / "fast.onnx")
+    used = []
+
+    def refuse(builder, network, config):
+        used.append(config.get_flag(trt.BuilderFlag.TF32))
+
+    monkeypatch.setattr(trt.Builder, "build_serialized_network", refuse)
+    with pytest.raises(BuildError):
+        build_engine(trt, tmp_path / "fast.onnx", (), Progress("fast"))
+    assert used == [tf32]
