@@ -22,14 +22,15 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from metric_pose_ros.image_graph.compose import PRECISIONS as GPU_PRECISIONS
 from metric_pose_ros.image_graph.compose import write_image_graph
 from metric_pose_ros.image_graph.half_precision import half_within
+from metric_pose_ros.image_graph.rounding import with_every_value_rounded
 from metric_pose_ros.image_network import TWIN
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
 from training.exporting.calibrate import calibrate, predict_validation
+from training.exporting.held_out import validation_crops
 from training.exporting.precision import LARGEST_DIFFERENCE, PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.model_file import METADATA_KEY, PoseFile
 from training.networks.pose_model import PoseModel, PoseOutput
@@ -41,6 +42,8 @@ VERSION = "0.1.0"
 OPSETS = (17, 18)
 COMPARED = 8
 """Crops that ONNX Runtime and torch are compared on."""
+ROUNDED = 40
+"""Crops that fp16 on a GPU is measured on; a minute or so on one core."""
 Inputs = dict[str, Tensor]
 
 
@@ -83,7 +86,9 @@ def export_model(
         store_weights_as_fp16(graph)
     elif precision == "fp16":
         graph, kept = half_within(
-            graph, largest, lambda half: max(compare(outputs, half.SerializeToString(), inputs).values())
+            graph,
+            largest,
+            lambda half: max(compare(outputs, with_every_value_rounded(half).SerializeToString(), inputs).values()),
         )
         said = f"{said}; {kept}" if kept else said
     entry = graph.metadata_props.add()
@@ -225,7 +230,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*PRECISIONS, "int8"),
         help="int8: write NAME_int8.onnx beside a model file for CPUs, or with --target gpu NAME_gpu.onnx for TensorRT",
     )
-    parser.add_argument("--calibration", type=Path, metavar="SHARDS", help="int8: people to find ranges and cost on")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="SHARDS",
+        help="int8: people to find ranges and cost on; --target gpu: people to find "
+        "on how much of the network stays fp32",
+    )
     parser.add_argument(
         "--keep", nargs="*", metavar="PATTERN", help="int8: parts of the graph that stay float, by their nodes' names"
     )
@@ -277,7 +288,11 @@ def _write_twin(model: Path, arguments: argparse.Namespace) -> int:
     """Writes the graph for GPUs of a model file beside it, where the estimator looks for it."""
     path = model.with_name(f"{model.stem}{TWIN}.onnx")
     precision = "fp32" if arguments.precision == "fp32" else "fp16"
-    found = write_image_graph(model, path, precision)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {GPU_PRECISIONS[precision]}, SHA-256 {sha256(path)}")
+    people = None
+    if precision == "fp16" and arguments.calibration is not None:
+        people = validation_crops(PoseFile(model), arguments.calibration, ROUNDED)
+    found = write_image_graph(model, path, precision, people)
+    said = PoseFile(path).metadata["precision"]
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256(path)}")
     print(f"beside {model.name} on crops that the CPU cuts, of drawn people: {found}")
     return 0

@@ -8,15 +8,19 @@ It is made from an exported model file, so the weights are those that were measu
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
 import onnx
 
-from metric_pose_ros.image_graph.half_precision import to_half
-from metric_pose_ros.image_graph.parity import Parity, compare
+from metric_pose_ros.image_graph.half_precision import kept_in_words, to_half
+from metric_pose_ros.image_graph.parity import Parity, compare, drawn_crops
+from metric_pose_ros.image_graph.rounding import Arrays, choose_kept, measured_kept
 from metric_pose_ros.image_graph.sampling import sampling_graph
 from metric_pose_ros.models import METADATA_KEY
+
+logger = logging.getLogger(__name__)
 
 KIND = "pose_from_image"
 PRECISIONS = {
@@ -25,7 +29,7 @@ PRECISIONS = {
 }
 
 
-def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelProto:
+def image_graph(pose: onnx.ModelProto, precision: str = "fp16", kept: int = 0) -> onnx.ModelProto:
     """The graph from an image to joints.
 
     Inputs: ``image`` (H, W, 3) uint8 BGR, ``homographies`` (N, 3, 3) from crop to image px, ``intrinsics`` (N, 3, 3) of
@@ -34,6 +38,7 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelPro
     Args:
         pose: an exported pose model; stays as it is.
         precision: one of `PRECISIONS`.
+        kept: so many first convolutions stay fp32 in fp16.
 
     Raises:
         ValueError: if it is no pose model, or the precision is not known.
@@ -50,7 +55,7 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelPro
     network = onnx.ModelProto()
     network.CopyFrom(pose)
     if precision == "fp16":
-        to_half(network)
+        to_half(network, kept=kept)
     opset = next(entry.version for entry in network.opset_import if entry.domain == "")
     sampling = sampling_graph(int(entries["crop_side"]), opset)
     sampling = onnx.compose.add_prefix(sampling, "look/", rename_inputs=False, rename_outputs=False)
@@ -64,28 +69,45 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16") -> onnx.ModelPro
     entry = merged.metadata_props.add()
     entry.key = METADATA_KEY
     said = entries["precision"] if quantized else PRECISIONS[precision]
+    if precision == "fp16" and kept:
+        said = f"{said}; {kept_in_words(pose, kept)}"
     entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": said})
     onnx.checker.check_model(merged)
     return merged
 
 
-def write_image_graph(source: Path, target: Path, precision: str = "fp16") -> Parity:
+def write_image_graph(source: Path, target: Path, precision: str = "fp16", people: Arrays | None = None) -> Parity:
     """Writes the graph of a model file beside it or elsewhere.
+
+    In fp16 so many first convolutions stay fp32 as were found to be enough for the shipped models; of others this is
+    measured, a minute or so on one core.
 
     Args:
         source: an exported pose model.
         target: where the graph goes; it appears there when it is whole, and only if it finds people where the model
             does.
         precision: one of `PRECISIONS`.
+        people: ``crops`` and ``intrinsics`` to measure what fp16 costs on, whatever is known of the model; drawn people
+            if not given, of whom networks are less sure, so more may stay fp32 than needed.
 
     Returns:
         how much both differ.
 
     Raises:
-        ValueError: if `source` is no pose model, or both differ by more than `Parity` allows.
+        ValueError: if `source` is no pose model, fp16 costs too much, or both differ by more than `Parity` allows.
     """
-    content = image_graph(onnx.load(source), precision).SerializeToString()
-    found = compare(source.read_bytes(), content)
+    content = source.read_bytes()
+    pose = onnx.load_from_string(content)
+    built = image_graph(pose, precision)  # refuses what cannot be composed before anything is measured
+    kept = (measured_kept(content) if people is None else None) if precision == "fp16" else 0
+    if kept is None:
+        kept, cost = choose_kept(pose, drawn_crops(pose) if people is None else people)
+        logger.warning(
+            "%s in fp16 with every value rounded, %s: %s from fp32",
+            source.name, kept_in_words(pose, kept) or "every convolution fp16", cost,
+        )  # fmt: skip
+    graph = (image_graph(pose, precision, kept) if kept else built).SerializeToString()
+    found = compare(content, graph)
     if not found.good:
         raise ValueError(
             f"{target} is not written: it does not find people where {source.name} does: {found}; "
@@ -93,6 +115,6 @@ def write_image_graph(source: Path, target: Path, precision: str = "fp16") -> Pa
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
+    partial.write_bytes(graph)
     partial.replace(target)
     return found

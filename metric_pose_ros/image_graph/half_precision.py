@@ -11,9 +11,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-SHARES_KEPT = (0.0, 0.125, 0.25, 0.375, 0.5, 0.75)
-"""Of the convolutions, that stay fp32 from the input on: what is tried."""
-
 _SIZES_ONLY = {"Resize": (1, 2, 3), "Pad": (1, 3), "Slice": (1, 2, 3, 4), "Reshape": (1,)}
 """Inputs of operators that are sizes or places, not values."""
 _LARGEST = float(np.finfo(np.float16).max)
@@ -24,25 +21,54 @@ def half_within(
 ) -> tuple[onnx.ModelProto, str]:
     """A copy of a graph with as much of the network in fp16 as a promise allows.
 
-    What the first convolutions round off is in everything after them, so they are the first to stay fp32.
-
     Args:
         graph: an exported model in fp32.
         largest: what `difference` may be.
         difference: of a copy from what it should give.
 
     Returns:
-        the copy, and in words which convolutions stayed fp32, empty if none did. The last attempt is returned even if
-        it differs by more.
+        the copy, and in words which convolutions stayed fp32, empty if none did. If no copy keeps the promise, the one
+        with a single convolution in fp16 is returned.
     """
+
+    def half(kept: int) -> onnx.ModelProto:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(graph)
+        to_half(copy, kept=kept)
+        return copy
+
+    kept = fewest_kept(graph, lambda kept: difference(half(kept)) <= largest)
+    return half(kept), kept_in_words(graph, kept)
+
+
+def fewest_kept(graph: onnx.ModelProto, allowed: Callable[[int], bool]) -> int:
+    """How few of the first convolutions can stay fp32, all but one at most; 0 for a graph without a network.
+
+    What the first convolutions round off is in everything after them, so they are the first to stay fp32. Bisected:
+    errors do not fall with each single convolution, so one fewer may do as well, but what is found was tried.
+
+    Args:
+        graph: an exported model in fp32.
+        allowed: whether so many are enough.
+    """
+    low, high = 0, max(sum(map(_is_convolution, _network(graph.graph, "crops"))) - 1, 0)
+    if allowed(low):
+        return low
+    if low == high or not allowed(high):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if allowed(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def kept_in_words(graph: onnx.ModelProto, kept: int) -> str:
+    """Which convolutions of a graph stay fp32, for people; empty if none does."""
     count = sum(map(_is_convolution, _network(graph.graph, "crops")))
-    for kept in sorted({int(share * count) for share in SHARES_KEPT}):
-        half = onnx.ModelProto()
-        half.CopyFrom(graph)
-        to_half(half, kept=kept)
-        if difference(half) <= largest:
-            break
-    return half, f"the first {kept} of {count} convolutions fp32" if kept else ""
+    return f"the first {kept} of {count} convolutions fp32" if kept else ""
 
 
 def to_half(graph: onnx.ModelProto, source: str = "crops", kept: int = 0) -> None:

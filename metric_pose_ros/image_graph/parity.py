@@ -9,10 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.geometry.crop import look_at, sample
+from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.models import METADATA_KEY
 
 Floats = npt.NDArray[np.floating]
@@ -85,16 +86,13 @@ def compare(pose: bytes, graph: bytes) -> Parity:
         pose: content of the model file.
         graph: content of the graph's file.
     """
-    image, boxes = drawn_people()
     session = _session(pose)
-    side = int(json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])["crop_side"])
-    crops = [look_at(CAMERA, box, side) for box in boxes]
-    batch = np.zeros((len(crops), 3, side, side), np.float32)
-    sample(image, CAMERA, crops, batch)
-    intrinsics = np.stack([crop.K for crop in crops]).astype(np.float32)
+    image, crops, arrays = _drawn(
+        int(json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])["crop_side"])
+    )
     homographies = np.stack([CAMERA.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
-    expected = _run(session, {"crops": batch, "intrinsics": intrinsics})
-    return Parity.between(run(graph, image, homographies, intrinsics), expected)
+    expected = _run(session, arrays)
+    return Parity.between(run(graph, image, homographies, arrays["intrinsics"]), expected)
 
 
 def run(
@@ -114,6 +112,21 @@ def run(
         "intrinsics": intrinsics.astype(np.float32),
     }
     return _run(_session(graph), arrays)
+
+
+def drawn_crops(pose: onnx.ModelProto) -> dict[str, npt.NDArray]:
+    """Inputs ``crops`` and ``intrinsics`` of an exported model that show `drawn_people`."""
+    said = next(entry.value for entry in pose.metadata_props if entry.key == METADATA_KEY)
+    return _drawn(int(json.loads(said)["crop_side"]))[2]
+
+
+def _drawn(side: int) -> tuple[npt.NDArray[np.uint8], list[Crop], dict[str, npt.NDArray]]:
+    """The image of `drawn_people`, crops of such a side, and a network's inputs."""
+    image, boxes = drawn_people()
+    crops = [look_at(CAMERA, box, side) for box in boxes]
+    batch = np.zeros((len(crops), 3, side, side), np.float32)
+    sample(image, CAMERA, crops, batch)
+    return image, crops, {"crops": batch, "intrinsics": np.stack([crop.K for crop in crops]).astype(np.float32)}
 
 
 def drawn_people() -> tuple[npt.NDArray[np.uint8], Floats]:

@@ -157,10 +157,12 @@ def test_the_graph_from_image_to_joints_computes_what_the_cpu_computes(kind, opt
     from metric_pose_ros.estimator import PoseEstimator
     from metric_pose_ros.image_graph.compose import image_graph
     from metric_pose_ros.image_graph.parity import CAMERA, drawn_people
+    from metric_pose_ros.image_graph.rounding import measured_kept
     from metric_pose_ros.image_network import ImagePoseNetwork
 
     path: Path = tmp_path / f"heavy_{precision}.onnx"
-    onnx.save(image_graph(onnx.load(find_model("heavy")), precision), path)
+    heavy = find_model("heavy")
+    onnx.save(image_graph(onnx.load(heavy), precision, measured_kept(heavy.read_bytes()) or 0), path)
     model = ModelFile.open(path)
     network = ImagePoseNetwork(open_tensorrt(kind, model, options), model.pose_info())
     image, boxes = drawn_people()

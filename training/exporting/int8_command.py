@@ -8,16 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnx
-import torch
 
 from metric_pose_ros.image_graph.compose import image_graph, write_image_graph
 from metric_pose_ros.image_network import TWIN
-from metric_pose_ros.spoken_skeletons import spoken_skeletons
-from training.data.augmentation import NOTHING
 from training.data.batch import Batch
-from training.data.batches import ExampleMaker
 from training.data.shards import Problems
-from training.data.sources import HeldOutShards
+from training.exporting.held_out import held_out, joint_space
 from training.exporting.int8 import KEPT, int8_convolutions, with_int8
 from training.fitting.validation import Predictions, Scores, score
 from training.joint_space import JointSpace
@@ -26,7 +22,7 @@ from training.model_file import METADATA_KEY, PoseFile
 SUFFIX = "_int8"
 MOST_LOSS = 0.03
 """By how much the MPJPE may rise."""
-_RANGES, _BATCH = 64, 8
+_RANGES = 64
 
 
 def export_int8(arguments: argparse.Namespace) -> None:
@@ -45,13 +41,10 @@ def export_int8(arguments: argparse.Namespace) -> None:
             "or with fp16 weights"
         )
     file = PoseFile(source)
-    space = JointSpace(tuple(spoken.skeleton for spoken in spoken_skeletons(file.metadata)))
-    problems = Problems()
+    space, problems = joint_space(file), Problems()
 
     def crops(split: str, limit: int) -> Iterator[Batch]:
-        maker = ExampleMaker([], space, int(file.metadata["crop_side"]), NOTHING, 1)
-        part = {"shards": arguments.calibration, "split": split}
-        return HeldOutShards(part, maker, torch.device("cpu"), problems).validation(limit, _BATCH)
+        return held_out(file, arguments.calibration, split, limit, problems)
 
     kept = tuple(arguments.keep) if arguments.keep is not None else KEPT
     graph = with_int8(onnx.load(source), crops("train", _RANGES), kept, around_zero=for_gpu)
