@@ -5,7 +5,7 @@
 
 Parts: throughput (crops/s at batch 1, 4, 8 and 16, against torch and ONNX Runtime on the same GPU in the same run, and
 against the roofline), latency (image to people at two image sizes for 1, 4 and 8 people), precision (fp16 against
-fp32).
+fp32), int8 (latency of the heavy network in int8, where --int8 or --shards is given).
 Without a GPU it says what it would measure.
 """
 
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[list, Path, dict[str, Any]], dict[str, Any]]] = {
     "throughput": parts.throughput,
     "latency": parts.latency,
     "precision": parts.precision,
+    "int8": parts.int8,
 }
 
 
@@ -41,6 +42,8 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--cases", nargs="+", choices=tuple(known), default=list(known), help="networks to measure")
     parser.add_argument("--out", type=Path, default=Path("out/bench-gpu"), help="folder for the results")
+    parser.add_argument("--int8", metavar="FILE", help="int8 graph for GPUs (NAME_gpu.onnx) to measure")
+    parser.add_argument("--shards", metavar="SHARDS", help="people to make that graph from, if it is not given")
     arguments = parser.parse_args(given)
     unknown = [part for part in arguments.parts if part not in PARTS]
     if unknown:
@@ -56,6 +59,7 @@ def main(given: list[str] | None = None) -> int:
         return 0
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = _start(device)
+    results["given"] = {"int8": arguments.int8, "shards": arguments.shards}
     failed = False
     for part in chosen:
         print(f"measuring {part} ...", flush=True)

@@ -11,6 +11,7 @@ import onnx
 import yaml
 
 from metric_pose_ros.image_graph.half_precision import to_half
+from metric_pose_ros.image_graph.rounding import measured_kept
 from metric_pose_ros.model_hashes import sha256_of
 from metric_pose_ros.models import ModelFile, find_model
 
@@ -56,13 +57,18 @@ class Case:
         path = folder / f"{self.name.replace(' ', '_')}_{'fp16' if half else 'fp32'}.onnx"
         graph = onnx.load(find_model(self.shipped)) if self.shipped else _traced(self.module())
         if half:
-            to_half(graph)
+            to_half(graph, kept=kept_of(find_model(self.shipped)) if self.shipped else 0)
         onnx.save(graph, path)
         shapes = [
             {value.name: ("N", *(size.dim_value for size in value.type.tensor_type.shape.dim[1:])) for value in values}
             for values in (graph.graph.input, graph.graph.output)
         ]
         return ModelFile(path, "pose", {}, *shapes, sha256_of(path))
+
+
+def kept_of(model: Path) -> int:
+    """How many first convolutions of a shipped model robots run in fp32."""
+    return measured_kept(model.read_bytes()) or 0
 
 
 def cases() -> list[Case]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,9 +17,9 @@ from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.image_graph.compose import image_graph
-from metric_pose_ros.image_network import ImagePoseNetwork
+from metric_pose_ros.image_network import TWIN, ImagePoseNetwork
 from metric_pose_ros.models import ModelFile, find_model
-from test.benchmarks.gpu.cases import Case
+from test.benchmarks.gpu.cases import Case, kept_of
 from test.benchmarks.gpu.contestants import (
     CONTESTANTS,
     UnavailableError,
@@ -32,6 +34,7 @@ PEOPLE = (1, 4, 8)
 FRAMES = 500
 _WARM_UP = 30
 _CAMERA_HZ = 30.0
+_MAKE_INT8 = "`python -m training export MODEL.onnx --precision int8 --target gpu --calibration SHARDS`"
 
 
 def throughput(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +82,47 @@ def add_roofline(rows: dict[str, dict[str, float]], graph: onnx.ModelProto, ceil
 def latency(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
     """Time from an image in memory to people in metres, for 1, 4 and 8 people at 1280x720 and 1920x1080 (heavy)."""
     path = folder / "heavy_gpu.onnx"
-    onnx.save(image_graph(onnx.load(find_model("heavy"))), path)
+    heavy = find_model("heavy")
+    onnx.save(image_graph(onnx.load(heavy), kept=kept_of(heavy)), path)
+    return _image_to_people(path, folder)
+
+
+def int8(chosen: list[Case], folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """As latency, of the heavy network in int8: of a file that is given, or made from shards."""
+    try:
+        path = int8_file(results.get("given", {}), folder)
+    except UnavailableError as error:
+        print(f"  no int8: {error}", file=sys.stderr)
+        return {"heavy": {"skipped": str(error)}}
+    return {"heavy": _image_to_people(path, folder)}
+
+
+def int8_file(given: dict[str, str | None], folder: Path) -> Path:
+    """The int8 graph for GPUs: ``given["int8"]``, or made from the shards in ``given["shards"]``.
+
+    Raises:
+        UnavailableError: if neither is given, or none can be made.
+        ValueError: if the file is none.
+    """
+    if given.get("int8"):
+        path = Path(str(given["int8"]))
+        if not any(node.op_type == "QuantizeLinear" for node in onnx.load(path).graph.node):
+            raise ValueError(f"{path} has no int8 in it: {_MAKE_INT8} makes such a file")
+        return path
+    if not given.get("shards"):
+        raise UnavailableError(f"give --int8 FILE, which {_MAKE_INT8} makes, or --shards SHARDS to make it here")
+    source = folder / "int8" / find_model("heavy").name
+    source.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(find_model("heavy"), source)
+    command = ["export", str(source), "--precision", "int8", "--target", "gpu", "--calibration", str(given["shards"])]
+    done = subprocess.run([sys.executable, "-m", "training", *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UnavailableError((done.stderr.strip().splitlines() or [f"the export ended with {done.returncode}"])[-1])
+    return source.with_name(f"{source.stem}{TWIN}.onnx")
+
+
+def _image_to_people(path: Path, folder: Path) -> dict[str, Any]:
+    """Times of a graph from image to joints by image size and number of people."""
     model = ModelFile.open(path)
     network = ImagePoseNetwork(open_tensorrt(model, folder), model.pose_info())
     estimator = PoseEstimator(network, detector=None, only_plausible=False)

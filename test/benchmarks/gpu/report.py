@@ -32,6 +32,7 @@ def markdown(results: dict[str, Any]) -> str:
         ]
     lines += _throughput(results.get("throughput", {}))
     lines += _latency(results.get("latency", {}))
+    lines += _int8(results.get("int8", {}), results.get("latency", {}))
     lines += _precision(results.get("precision", {}))
     lines += _targets(results)
     return "\n".join(lines) + "\n"
@@ -120,6 +121,22 @@ def _latency(latency: dict[str, Any]) -> list[str]:
                 f"| {size} | {count} | {row['median_ms']:.2f} ms | {row['p99_ms']:.2f} ms | "
                 f"{row['cpu_share_at_30_hz']:.0%} |"
             )
+    return [*lines, ""]
+
+
+def _int8(int8: dict[str, Any], half: dict[str, Any]) -> list[str]:
+    if not int8:
+        return []
+    lines = ["## From image to people in int8", ""]
+    for case, sizes in int8.items():
+        if "skipped" in sizes:
+            return [*lines, f"Not measured: {sizes['skipped']}", ""]
+        lines += [f"| {case} | people | int8, median | fp16, median |", "|---|---|---|---|"]
+        for size, counts in sizes.items():
+            for count, row in counts.items():
+                other = half.get(size, {}).get(count)
+                beside = f"{other['median_ms']:.2f} ms" if other else "-"
+                lines.append(f"| {size} | {count} | {row['median_ms']:.2f} ms | {beside} |")
     return [*lines, ""]
 
 

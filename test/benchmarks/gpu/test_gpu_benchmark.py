@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from metric_pose_ros.engines.building import Progress, build_engine
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.engines.profiles import profiles_for
+from metric_pose_ros.image_graph.compose import image_graph
 from metric_pose_ros.models import find_model
 from test.benchmarks.gpu import __main__ as bench
 from test.benchmarks.gpu import parts
@@ -83,6 +84,7 @@ def results() -> dict:
             }
         },
         "latency": {"1280x720": {"4": {"median_ms": 2.0, "p99_ms": 4.0, "cpu_share_at_30_hz": 0.1}}},
+        "int8": {"heavy": {"1280x720": {"4": {"median_ms": 1.5}}}},
         "precision": {"heavy": {"relative_mm": 0.5, "distance": 0.004}},
     }
 
@@ -94,6 +96,7 @@ def test_the_report_says_what_was_reached_and_what_was_not_measured():
     assert "| TensorRT | 16,000 (1.00 ms, 70% of the roofline) |" in text
     assert "| ONNX Runtime CUDA | not measured: this onnxruntime has no CUDA |" in text
     assert "| its p99 at most 1.5 times the median | no | 2 times |" in text
+    assert "| 1280x720 | 4 | 1.50 ms | 2.00 ms |" in text
     nothing = {name: value for name, value in results().items() if name in ("date", "device", "versions")}
     assert all(state is None for _, state, _ in targets(nothing))
     assert markdown(nothing).count("not measured") == 8
@@ -159,6 +162,34 @@ def test_one_part_that_fails_leaves_the_others(monkeypatch, capsys, tmp_path):
     assert "out of memory" in (tmp_path / "results.json").read_text()
 
 
+def with_pair(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A graph whose crops are rounded to 256 values, as int8 does."""
+    scale = numpy_helper.from_array(np.array(1 / 255, np.float32), "scale")
+    zero = numpy_helper.from_array(np.array(0, np.uint8), "zero")
+    graph.graph.initializer.extend([scale, zero])
+    for node in graph.graph.node:
+        node.input[:] = ["coarse" if name == "crops" else name for name in node.input]
+    pair = [
+        helper.make_node("QuantizeLinear", ["crops", "scale", "zero"], ["levels"]),
+        helper.make_node("DequantizeLinear", ["levels", "scale", "zero"], ["coarse"]),
+    ]
+    nodes = [*pair, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    return graph
+
+
+def test_int8_is_skipped_with_a_reason_where_nothing_is_given_or_can_be_made(tmp_path, capsys):
+    skipped = parts.int8([], tmp_path, {"given": {"int8": None, "shards": None}})
+    assert skipped["heavy"]["skipped"].startswith("give --int8 FILE, which `python -m training export")
+    assert "no int8: give --int8 FILE" in capsys.readouterr().err
+    nowhere = parts.int8([], tmp_path, {"given": {"shards": str(tmp_path / "nowhere")}})["heavy"]["skipped"]
+    assert "nowhere has no train-*.tar" in nowhere
+    assert f"Not measured: {nowhere}" in markdown({**results(), "int8": {"heavy": {"skipped": nowhere}}})
+    with pytest.raises(ValueError, match=r"metric_pose_fast\.onnx has no int8 in it"):
+        parts.int8([], tmp_path, {"given": {"int8": str(find_model("fast"))}})
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the graph is made with torch")
 def test_latency_and_precision_run_with_any_engine_in_tensorrts_place(monkeypatch, tmp_path):
     class Cpu(OnnxRuntimeEngine):
@@ -169,9 +200,11 @@ def test_latency_and_precision_run_with_any_engine_in_tensorrts_place(monkeypatc
     monkeypatch.setattr(parts, "find_model", lambda name: find_model("fast"))
     monkeypatch.setattr(parts, "PEOPLE", (1, 2))
     monkeypatch.setattr(parts, "timed", lambda work: {"people": len(work())})
-    assert parts.latency([], tmp_path, {}) == {
-        size: {"1": {"people": 1}, "2": {"people": 2}} for size in ("1280x720", "1920x1080")
-    }
+    found = {size: {"1": {"people": 1}, "2": {"people": 2}} for size in ("1280x720", "1920x1080")}
+    assert parts.latency([], tmp_path, {}) == found
+    quantized = image_graph(with_pair(onnx.load(find_model("fast"))), "fp32")
+    onnx.save(quantized, tmp_path / "fast_int8_gpu.onnx")
+    assert parts.int8([], tmp_path, {"given": {"int8": str(tmp_path / "fast_int8_gpu.onnx")}}) == {"heavy": found}
     few = {"crops": np.full((1, 3, 256, 256), 0.5, np.float32), "intrinsics": np.eye(3, dtype=np.float32)[None] * 300}
     np.savez(tmp_path / "crops.npz", **few)
     (found,) = parts.precision([case for case in cases() if case.name != "heavy"], tmp_path, {}).values()
