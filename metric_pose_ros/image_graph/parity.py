@@ -69,12 +69,19 @@ class Parity:
     @classmethod
     def between(cls, found: dict[str, npt.NDArray], expected: dict[str, npt.NDArray]) -> Parity:
         """Of outputs ``relative`` and ``absolute``, (N, J, 3) mm."""
-        poses = [each["relative"] - each["relative"].mean(axis=1, keepdims=True) for each in (found, expected)]
-        distances = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
-        return cls(
-            float(np.linalg.norm(poses[0] - poses[1], axis=-1).mean(axis=1).max()),
-            float(np.abs(distances[0] / distances[1] - 1).max()),
-        )
+        apart, off = differences(found, expected)
+        return cls(float(apart.mean(axis=1).max()), float(off.max()))
+
+
+def differences(found: dict[str, npt.NDArray], expected: dict[str, npt.NDArray]) -> tuple[Floats, Floats]:
+    """Of outputs ``relative`` and ``absolute``, (N, J, 3) mm.
+
+    Returns:
+        (N, J) mm between joints, with their mean aligned; (N,) between the mean joints' distances, as a share.
+    """
+    poses = [each["relative"] - each["relative"].mean(axis=1, keepdims=True) for each in (found, expected)]
+    distances = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
+    return np.linalg.norm(poses[0] - poses[1], axis=-1), np.abs(distances[0] / distances[1] - 1)
 
 
 def compare(pose: bytes, graph: bytes) -> Parity:

@@ -16,6 +16,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from metric_pose_ros.image_graph.half_precision import fewest_kept, to_half
+from metric_pose_ros.image_graph.parity import differences
 
 Arrays = dict[str, npt.NDArray]
 
@@ -87,12 +88,8 @@ def choose_kept(pose: onnx.ModelProto, inputs: Arrays) -> tuple[int, RoundingCos
 
 def rounding_cost(found: Arrays, expected: Arrays) -> RoundingCost:
     """Between outputs ``relative`` and ``absolute``, (N, J, 3) mm."""
-    poses = [each["relative"] - each["relative"].mean(axis=1, keepdims=True) for each in (found, expected)]
-    distances = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
-    return RoundingCost(
-        float(np.linalg.norm(poses[0] - poses[1], axis=-1).mean()),
-        float(np.abs(distances[0] / distances[1] - 1).mean()),
-    )
+    apart, off = differences(found, expected)
+    return RoundingCost(float(apart.mean()), float(off.mean()))
 
 
 def with_every_value_rounded(half: onnx.ModelProto) -> onnx.ModelProto:

@@ -17,6 +17,7 @@ from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.image_graph.compose import image_graph
+from metric_pose_ros.image_graph.parity import differences
 from metric_pose_ros.image_network import TWIN, ImagePoseNetwork
 from metric_pose_ros.models import ModelFile, find_model
 from test.benchmarks.gpu.cases import Case, kept_of
@@ -189,9 +190,5 @@ def people_or_noise(folder: Path) -> dict[str, np.ndarray]:
 
 def difference(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
     """Mean distance of joints of centred poses, and the largest difference in the distance as a part of it."""
-    relative = [each["relative"] - each["relative"].mean(axis=1, keepdims=True) for each in (found, expected)]
-    away = [np.linalg.norm(each["absolute"].mean(axis=1), axis=-1) for each in (found, expected)]
-    return {
-        "relative_mm": float(np.linalg.norm(relative[0] - relative[1], axis=-1).mean()),
-        "distance": float(np.abs(away[0] / away[1] - 1).max()),
-    }
+    apart, off = differences(found, expected)
+    return {"relative_mm": float(apart.mean()), "distance": float(off.max())}
