@@ -130,7 +130,8 @@ class _Run:
         total = sum(map(self._source.count, self._images))
         self._cameras.keep_first_infos(self._source)
         come = 0
-        for recorded in self._source.messages(lambda each: each.topic in self._kept | self._cameras.topics):
+        read = self._kept | self._cameras.topics
+        for recorded in self._source.messages(lambda each: each.topic in read):
             topic = recorded.connection.topic
             if topic in self._kept:
                 self._copy(recorded)
