@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from test.bags import recorded
+from test.little_disk import lock_up, mounted
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,12 +57,8 @@ def test_one_bag_that_does_not_fit_leaves_the_others_alone(bag: Path, tmp_path: 
 @pytest.fixture
 def little_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 200 kB, where whoever tests may have one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "disk", "200k") as folder:
+        yield folder
 
 
 def test_a_disk_that_is_full_says_so(bag: Path, little_disk: Path) -> None:
@@ -73,7 +70,7 @@ def test_a_disk_that_is_full_says_so(bag: Path, little_disk: Path) -> None:
 
 
 def test_a_disk_that_cannot_be_written_to_says_so_and_the_bag_there_stays(bag: Path, little_disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", little_disk], check=True)
+    lock_up(little_disk)
     done = command(bag, little_disk / "out")
     assert done.returncode == 2
     assert "Read-only file system" in done.stderr

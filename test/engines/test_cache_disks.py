@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,21 +9,14 @@ import pytest
 
 from metric_pose_ros.engines.cache import EngineCache, read
 from test.engines.test_cache import ENGINE, KEY, Builder
+from test.little_disk import lock_up, mounted
 
 
 @pytest.fixture
 def little_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with less room than an engine and its header take."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
-def lock_up(folder: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    with mounted(tmp_path / "disk", "32k") as folder:
+        yield folder
 
 
 def test_without_room_the_engine_is_used_and_not_kept_and_nothing_half_is_left(little_disk, caplog):
