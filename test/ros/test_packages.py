@@ -13,6 +13,7 @@ def test_every_parameter_that_needs_a_package_is_off_by_default(monkeypatch: pyt
     for package in NEEDED.values():
         monkeypatch.setitem(sys.modules, package, None)
     check(Settings())
+    assert not any(getattr(Settings(), parameter) for parameter in NEEDED)
 
 
 def test_what_is_missing_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
