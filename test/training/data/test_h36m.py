@@ -12,6 +12,8 @@ from cdflib.cdfwrite import CDF
 from scipy.spatial.transform import Rotation
 
 from test.training.data.scene import body, check, convert, paint, samples, write_video
+from training.data.sets.files import UnreadableError
+from training.data.sets.h36m import read_positions
 
 SIDE = 240
 ANGLES = (1.4, -0.3, 0.2)
@@ -152,3 +154,18 @@ def test_a_corrupt_file_is_named_and_the_others_converted(
     assert convert("h36m", "--data-root", root, "--out", tmp_path / "out", "--split", "test") == 0
     assert list(samples(tmp_path / "out", "test")) == ["S11_Posing_54138969_000000"]
     assert Path(broken).name in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_damaged_file_that_cdflib_reads_without_end_is_named(tmp_path: Path) -> None:
+    write_recording(tmp_path, "S9", "Directions", np.stack([pose_of_32()]))
+    path = tmp_path / "S9" / "MyPoseFeatures" / "D3_Positions" / "Directions.cdf"
+    content = bytearray(path.read_bytes())
+    # The only variable gets another name and itself as the next, and the file says that it has two billion.
+    name = content.index(b"Pose")
+    variable, table = name - 84, int.from_bytes(content[20:28], "big")
+    content[name] = ord("N")
+    content[variable + 12 : variable + 20] = variable.to_bytes(8, "big")
+    content[table + 60 : table + 64] = (2**31 - 1).to_bytes(4, "big")
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"Directions\.cdf is no CDF file with a variable Pose: .*SIGXCPU"):
+        read_positions(path)

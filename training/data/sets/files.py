@@ -11,7 +11,7 @@ import numpy as np
 
 from metric_pose_ros import picture_files
 from training.data.example import Image
-from training.data.sets import matlab
+from training.data.sets import apart
 
 
 class UnreadableError(ValueError):
@@ -93,7 +93,7 @@ def read_matlab(path: Path, variable: str) -> Any:
     if not path.is_file():
         raise UnreadableError(f"{path} is missing")
     try:
-        return matlab.load(path, variable)
+        return apart.matlab(path, variable)
     except KeyError as error:
         raise UnreadableError(f"{path} has no variable {variable!r}") from error
     except ValueError as error:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cdflib
 import h5py
 import numpy as np
 from transforms3d.euler import euler2mat
@@ -19,6 +18,7 @@ from transforms3d.euler import euler2mat
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.skeleton import H36M_17
 from training.data.example import Example, Floats
+from training.data.sets import apart
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, Video, first_folder
 from training.data.sets.sampling import FRAME_STEP, MovementFilter
@@ -142,9 +142,8 @@ def read_positions(path: Path) -> Floats:
     """(N, 17, 3) mm in the world, of a D3_Positions file."""
     _existing(path)
     try:
-        poses = np.asarray(cdflib.CDF(path).varget("Pose"), float)
-    # The reader fails in many ways on a broken file.
-    except Exception as error:
+        poses = apart.cdf(path, "Pose")
+    except ValueError as error:
         raise UnreadableError(f"{path} is no CDF file with a variable Pose: {error}") from error
     if poses.size == 0 or poses.shape[-1] != 96:
         raise UnreadableError(f"{path} holds {poses.shape} numbers, expected 96 a frame")
