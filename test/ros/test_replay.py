@@ -139,7 +139,6 @@ def test_latency_is_told_in_the_bags_time(bench: Bench, player: Player) -> None:
     """The clock stands still while an image is looked at: it is where the image was recorded."""
     values = {value.key: value.value for value in bench.heard["diagnostics"][-1].status[0].values}
     assert values["pipeline latency median"] == f"{recorded.DELAY_NS * 1e-6:.1f} ms"
-    assert values["images dropped"] == "0"
 
 
 def test_a_bag_that_is_played_again_has_the_same_people_under_new_names(player: Player, bag: Path) -> None:
