@@ -29,21 +29,31 @@ _NEAREST_M = 0.1
 _TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
 
 
-def others(crops: Sequence[Crop], expected: Sequence[Floats | None], skeleton: Skeleton) -> list[Mask | None]:
-    """What to paint over in the crops of one image.
+def others(crop: Crop, whose: int, expected: Sequence[Floats | None], skeleton: Skeleton) -> Mask | None:
+    """What to paint over in a person's crop.
 
     Args:
-        crops: N of them, one a person.
-        expected: N times (J, 3) m, where each person's joints are expected in the camera's frame, or None. Somebody of
-            whom nothing is expected is painted over nowhere, and nobody in that crop: it may be one of the others.
+        crop: that looks at the person.
+        whose: number of the person among those expected.
+        expected: for everybody in the image, (J, 3) m where the joints are expected in the camera's frame, or None.
+            Somebody of whom nothing is expected is painted over nowhere, and nobody in that crop: it may be one of
+            the others.
         skeleton: of the joints.
 
     Returns:
-        N times (64, 64), true where somebody else is and the person is not; None where that is nowhere.
+        (64, 64), true where somebody else is and the person is not; None where that is nowhere.
     """
-    if sum(joints is not None for joints in expected) < 2:
-        return [None] * len(crops)
-    return [_others(crop, number, expected, skeleton) for number, crop in enumerate(crops)]
+    own = expected[whose]
+    if own is None:
+        return None
+    canvas = np.zeros((_CELLS, _CELLS), np.uint8)
+    for index, joints in enumerate(expected):
+        if index != whose and joints is not None:
+            _draw(canvas, crop, joints, skeleton, _OTHERS_M, 1)
+    if not canvas.any():
+        return None
+    _draw(canvas, crop, own, skeleton, _OWN_M, 0)
+    return canvas > 0 if canvas.any() else None
 
 
 def paint_over(pixels: npt.NDArray[np.float32], mask: Mask) -> None:
@@ -56,20 +66,6 @@ def paint_over(pixels: npt.NDArray[np.float32], mask: Mask) -> None:
     side = pixels.shape[-1]
     large = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
     pixels[:, large > 0] = _GREY
-
-
-def _others(crop: Crop, number: int, expected: Sequence[Floats | None], skeleton: Skeleton) -> Mask | None:
-    own = expected[number]
-    if own is None:
-        return None
-    canvas = np.zeros((_CELLS, _CELLS), np.uint8)
-    for index, joints in enumerate(expected):
-        if index != number and joints is not None:
-            _draw(canvas, crop, joints, skeleton, _OTHERS_M, 1)
-    if not canvas.any():
-        return None
-    _draw(canvas, crop, own, skeleton, _OWN_M, 0)
-    return canvas > 0 if canvas.any() else None
 
 
 def _draw(canvas: npt.NDArray[np.uint8], crop: Crop, joints: Floats, skeleton: Skeleton, radius: float, value: int):

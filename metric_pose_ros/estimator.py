@@ -209,21 +209,23 @@ class PoseEstimator:
             return [[] for _ in frames]
         with self._timed("crop"):
             crops = [self._crops(camera, found) for (_, camera, _), found in zip(frames, best, strict=True)]
-            whole = self._for_whole_image(frames, best, crops)
-            batch = self._look(frames, best, crops) if whole is None else self._batch[:0]
+            looked = [[view.turn(crop) for crop in mine for view in self._views] for mine in crops]
+            masks = [self._masks(mine, found) for mine, found in zip(looked, best, strict=True)]
+            whole = self._for_whole_image(frames, masks)
+            batch = self._look(frames, looked, masks) if whole is None else self._batch[:0]
         with self._timed("network"):
             if whole is None:
-                poses = self._poses(batch, [crop for found in crops for crop in found])
+                poses = self._poses(batch, crops, looked)
             else:
                 image, camera, _ = frames[0]
                 poses = whole.look(image, camera, crops[0])
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
-            for (_, camera, _), detections, looked in zip(frames, best, crops, strict=True):
-                mine = poses.part(start, start + len(looked))
-                start += len(looked)
-                people.append(self._placing(camera, detections, looked, mine))
+            for (_, camera, _), detections, mine in zip(frames, best, crops, strict=True):
+                part = poses.part(start, start + len(mine))
+                start += len(mine)
+                people.append(self._placing(camera, detections, mine, part))
             return people
 
     def _crops(self, camera: Camera, detections: list[Detection]) -> list[Crop]:
@@ -231,51 +233,47 @@ class PoseEstimator:
         side, scale = self.info.crop_side, self.info.crop_scale
         return [look_at(camera, detection.box, side, scale) for detection in detections]
 
-    def _for_whole_image(
-        self, frames: list[_Frame], best: list[list[Detection]], crops: list[list[Crop]]
-    ) -> ImagePoseNetwork | None:
+    def _masks(self, looked: list[Crop], detections: list[Detection]) -> list[Mask | None]:
+        """What to paint over in all looks at the people of one image."""
+        expected = [detection.expected for detection in detections]
+        if sum(joints is not None for joints in expected) < 2:
+            return [None] * len(looked)
+        return [others(crop, look // len(self._views), expected, self.skeleton) for look, crop in enumerate(looked)]
+
+    def _for_whole_image(self, frames: list[_Frame], masks: list[list[Mask | None]]) -> ImagePoseNetwork | None:
         """The network, if it can cut its crops itself: of one image, each once, with nobody to be painted over."""
         network = self._network
         if not isinstance(network, ImagePoseNetwork) or len(frames) > 1 or self._views != looks(1, False):
             return None
-        crowded = any(mask is not None for mask in self._others(crops[0], best[0]))
+        crowded = any(mask is not None for mask in masks[0])
         return network if network.takes(frames[0][1]) and not crowded else None
 
     def _look(
-        self, frames: list[_Frame], best: list[list[Detection]], crops: list[list[Crop]]
+        self, frames: list[_Frame], looked: list[list[Crop]], masks: list[list[Mask | None]]
     ) -> npt.NDArray[np.float32]:
-        """The pixels of all looks at all crops, in a row."""
-        views = self._views
-        count = sum(len(looked) for looked in crops) * len(views)
+        """The pixels of all looks at all people, in a row."""
+        count = sum(map(len, looked))
         if len(self._batch) < count:
             self._batch = np.zeros((count, *self._batch.shape[1:]), np.float32)
         start = 0
-        for (image, camera, _), detections, looked in zip(frames, best, crops, strict=True):
-            turned = [view.turn(crop) for crop in looked for view in views]
-            pixels = self._batch[start : start + len(turned)]
-            sample(image, camera, turned, pixels)
-            for number in range(len(views)):
-                masks = self._others(turned[number :: len(views)], detections)
-                for crop_pixels, mask in zip(pixels[number :: len(views)], masks, strict=True):
-                    if mask is not None:
-                        paint_over(crop_pixels, mask)
-            start += len(turned)
+        for (image, camera, _), crops, covered in zip(frames, looked, masks, strict=True):
+            pixels = self._batch[start : start + len(crops)]
+            sample(image, camera, crops, pixels)
+            for crop_pixels, mask in zip(pixels, covered, strict=True):
+                if mask is not None:
+                    paint_over(crop_pixels, mask)
+            start += len(crops)
         for number in range(count):
-            views[number % len(views)].show(self._batch[number])
+            self._views[number % len(self._views)].show(self._batch[number])
         return self._batch[:count]
 
-    def _others(self, crops: list[Crop], detections: list[Detection]) -> list[Mask | None]:
-        """What to paint over in the crops of one image."""
-        return others(crops, [detection.expected for detection in detections], self.skeleton)
-
-    def _poses(self, batch: npt.NDArray[np.float32], crops: list[Crop]) -> PoseBatch:
-        """One pose per crop, in its frame."""
-        views = self._views
-        poses = self._network(batch, np.stack([view.turn(crop).K for crop in crops for view in views]))
-        if len(views) == 1:
+    def _poses(self, batch: npt.NDArray[np.float32], crops: list[list[Crop]], looked: list[list[Crop]]) -> PoseBatch:
+        """One pose per crop, in its frame, of the looks at it."""
+        poses = self._network(batch, np.stack([crop.K for mine in looked for crop in mine]))
+        if len(self._views) == 1:
             return poses
-        intrinsics = np.stack([crop.K for crop in crops])
-        return average(poses, views, intrinsics, self.skeleton, self.info.crop_side, self.info.stride)
+        intrinsics = np.stack([crop.K for mine in crops for crop in mine])
+        return average(poses, self._views, intrinsics, self.skeleton, self.info.crop_side, self.info.stride)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

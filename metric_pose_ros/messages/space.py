@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-from transforms3d.quaternions import mat2quat
+from scipy.spatial.transform import Rotation
 
 from metric_pose_ros.messages.types import MessageTypes
 
@@ -24,8 +26,15 @@ def vector(types: MessageTypes, values: npt.NDArray) -> Any:
 
 def quaternion(types: MessageTypes, rotation: npt.NDArray | None = None) -> Any:
     """The Quaternion of a (3, 3) rotation; none given is no rotation."""
-    w, x, y, z = (1.0, 0.0, 0.0, 0.0) if rotation is None else mat2quat(rotation).tolist()
-    return types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w)
+    return types.make("geometry_msgs/msg/Quaternion", w=1.0) if rotation is None else quaternions(types, [rotation])[0]
+
+
+def quaternions(types: MessageTypes, rotations: Sequence[npt.NDArray]) -> list[Any]:
+    """The Quaternions of (3, 3) rotations, w not negative; at once, since each on its own takes ten times longer."""
+    if not len(rotations):
+        return []
+    turned = Rotation.from_matrix(np.stack(rotations)).as_quat(canonical=True).tolist()
+    return [types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w) for x, y, z, w in turned]
 
 
 def pose(types: MessageTypes, position: npt.NDArray, rotation: npt.NDArray | None = None) -> Any:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from metric_pose_ros.geometry.frames import STATIC
 from metric_pose_ros.limbs import orientations
 from metric_pose_ros.messages.identity import name
-from metric_pose_ros.messages.space import quaternion, vector
+from metric_pose_ros.messages.space import quaternion, quaternions, vector
 from metric_pose_ros.messages.stamps import seconds
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
@@ -42,11 +42,11 @@ def from_people(types: MessageTypes, header: Any, people: Sequence[Person], min_
             continue
         origin, rotation = frame
         body = f"body_{name(person, place)}"
-        transforms.append(_transform(types, header, body, origin, quaternion(types, rotation)))
+        limbs = orientations(person, rotation, min_confidence)
+        upright, *bent = quaternions(types, [rotation, *limbs.values()])
+        turned = dict(zip(limbs, bent, strict=True))
+        transforms.append(_transform(types, header, body, origin, upright))
         child_header = types.make("std_msgs/msg/Header", stamp=header.stamp, frame_id=body)
-        turned = {
-            joint: quaternion(types, turn) for joint, turn in orientations(person, rotation, min_confidence).items()
-        }
         level = quaternion(types)
         joints = (np.asarray(person.joints3d, float) - origin) @ rotation
         seen = np.isfinite(joints).all(axis=1) & (np.asarray(person.confidence) >= min_confidence)
