@@ -135,9 +135,10 @@ class Source:
         """A bag that was cut off fails inside rosbags in many ways."""
         try:
             yield
-        except OSError:
-            raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                said = f"{self.path} cannot be read: {error.strerror}"
+                raise OSError(error.errno, said, error.filename) from error
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise BagError(
                 f"{self.path} cannot be read ({reason.rstrip('.')}): it is no bag, or truncated or damaged. "

@@ -22,7 +22,7 @@ SETTINGS = Settings(background_detection=False, publish_overlay=False)
 
 def refused(source: Path, target: Path, **options: Any) -> str:
     """Why the bag is not taken."""
-    with pytest.raises((ValueError, FileNotFoundError)) as caught:
+    with pytest.raises((ValueError, OSError)) as caught:
         process(Job(source, target, SETTINGS, **options), PeopleInTheImage, lambda done, total: None)
     assert not target.with_name(f"{target.name}.part").exists()
     return str(caught.value)
@@ -101,6 +101,13 @@ def test_a_bag_whose_recorder_was_killed_can_be_mended(tmp_path: Path) -> None:
     bag = recorded.write(tmp_path / "in", recorded.camera_bag([1]))
     (bag / "metadata.yaml").unlink()
     assert f"`ros2 bag reindex {bag}` mends it" in refused(bag, tmp_path / "out")
+
+
+def test_a_file_that_cannot_be_looked_for_is_named_with_the_bag(tmp_path: Path) -> None:
+    bag = recorded.write(tmp_path / "in", recorded.camera_bag([1]))
+    metadata = bag / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("in.mcap", f"{'long' * 100}.mcap"))
+    assert f"{bag} cannot be read: File name too long" in refused(bag, tmp_path / "out")
 
 
 def test_what_is_no_bag_is_named(tmp_path: Path) -> None:
