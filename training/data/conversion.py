@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from training.data import plain_json
 from training.data.picture import encode
 from training.data.sets.data_set import NamedProblems, Part
 from training.data.shard_writer import Files, join_tars, write_tar, write_whole
@@ -77,7 +78,7 @@ def finished(out: Path, settings: Settings) -> Summary | None:
                 f"{out} already holds {strangers[0].name}, which this command did not write: give another --out"
             )
         return None
-    said = json.loads(done.read_text())
+    said = plain_json.loads(done.read_text())
     if said["settings"] != asdict(settings):
         raise ValueError(f"{out} already holds {said['settings']}, not {asdict(settings)}: give another --out")
     # Killed just before this, the run that wrote the split left its parts behind.
@@ -108,7 +109,7 @@ def convert(parts: list[Part], out: Path, settings: Settings, workers: int, prob
     _convert_parts([part for part in parts if not _told(folder, part.name).is_file()], folder, settings, workers)
     ranges: Ranges = []
     for name in names:
-        told = json.loads(_told(folder, name).read_text())
+        told = plain_json.loads(_told(folder, name).read_text())
         problems.add([(kind, what) for kind, what in told["problems"]])
         offsets = told["offsets"]
         ranges += [(folder / f"{name}.tar", begin, end) for begin, end in itertools.pairwise(offsets)]
@@ -134,7 +135,7 @@ def _told(folder: Path, name: str) -> Path:
 def _begin(folder: Path, settings: Settings) -> None:
     plan = folder / ".settings.json"
     if plan.is_file():
-        begun = json.loads(plan.read_text())
+        begun = plain_json.loads(plan.read_text())
         if begun != asdict(settings):
             raise ValueError(f"{folder} was begun with {begun}, not with {asdict(settings)}: go on so, or delete it")
         return

@@ -9,7 +9,6 @@ A sample is ``KEY.jpg`` (the picture, without distortion), ``KEY.npz`` (``intrin
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from metric_pose_ros import picture_files
 from metric_pose_ros.skeleton import Skeleton
+from training.data import plain_json
 from training.data.shards import Problems
 from training.joint_space import find_skeleton
 
@@ -91,7 +91,7 @@ def decode(files: dict[str, Any]) -> Frame:
         ValueError: if something has not the shape it must have.
     """
     image = picture_files.decode(files["jpg"], cv2.IMREAD_COLOR)
-    facts = json.loads(files["json"])
+    facts = plain_json.loads(files["json"])
     skeleton = find_skeleton(facts["skeleton"])
     with np.load(io.BytesIO(files["npz"]), allow_pickle=False) as stored:
         people, joints = len(stored["valid"]), len(skeleton)

@@ -12,7 +12,6 @@ The synthetic people's shards lack box and skeleton: theirs is body_30, and the 
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ import numpy.typing as npt
 
 from metric_pose_ros import picture_files
 from metric_pose_ros.skeleton import BODY_30, Skeleton
+from training.data import plain_json
 from training.joint_space import find_skeleton
 
 logger = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def decode(files: dict[str, Any]) -> Sample:
         ValueError: if something has not the shape or the values it must have.
     """
     image = _picture(files["jpg"], cv2.IMREAD_COLOR)
-    facts = json.loads(files["json"])
+    facts = plain_json.loads(files["json"])
     skeleton = _skeleton(facts.get("skeleton", BODY_30.name))
     arrays = _labels(files["npz"], len(skeleton))
     mask = None

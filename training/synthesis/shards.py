@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.data import plain_json
 from training.data.shard_writer import jpeg, npz, write_tar
 from training.synthesis.assets import SPLITS
 from training.synthesis.shots import Sample
@@ -73,7 +74,7 @@ def decode(files: dict[str, bytes]) -> Sample:
     image = np.asarray(cv2.imdecode(np.frombuffer(files["jpg"], np.uint8), cv2.IMREAD_COLOR))[..., ::-1]
     with np.load(io.BytesIO(files["npz"])) as labels:
         arrays = {name: labels[name] for name in ("joints_mm", "joints_px", "intrinsics", "visibility")}
-    return Sample(np.ascontiguousarray(image), **arrays, about=json.loads(files["json"]))
+    return Sample(np.ascontiguousarray(image), **arrays, about=plain_json.loads(files["json"]))
 
 
 def read_shard(path: Path) -> list[Sample]:

@@ -95,8 +95,9 @@ def test_a_picture_of_another_size_than_its_labels_is_left_out(tmp_path: Path, c
     assert "has 240x240 px, its labels are of 320x240" in capsys.readouterr().out.replace("\n", "")
 
 
-def test_a_broken_json_file_is_an_error_that_names_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize("text", ['{"images": [', "[" * 3000], ids=["cut off", "brackets"])
+def test_a_broken_json_file_is_an_error_that_names_it(text: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_set(tmp_path / "root", [person(7)])
-    (tmp_path / "root" / "annotations" / "person_keypoints_val2017.json").write_text('{"images": [')
+    (tmp_path / "root" / "annotations" / "person_keypoints_val2017.json").write_text(text)
     assert converted(tmp_path / "root", tmp_path / "out") == 1
     assert "person_keypoints_val2017.json is not COCO's" in capsys.readouterr().err

@@ -5,7 +5,6 @@ Everyone with at least six joints counts who is not part of a crowd.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from metric_pose_ros.skeleton import COCO_17
+from training.data import plain_json
 from training.data.example import Example, Floats, Image, camera_without_calibration
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, first_folder, read_picture
@@ -72,7 +72,7 @@ def pictures(root: Path, split: str, problems: Problems) -> list[Part]:
     if not path.is_file() or images is None:
         raise ValueError(f"{root} lacks {path.name if images else folder}; expected:\n{LAYOUT}")
     try:
-        said = json.loads(path.read_text())
+        said = plain_json.loads(path.read_text())
         abouts = {about["id"]: about for about in said["images"]}
         annotations = said["annotations"]
     except (ValueError, KeyError, TypeError) as error:
