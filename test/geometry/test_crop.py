@@ -144,6 +144,28 @@ def test_a_person_very_close_at_the_edge_of_the_image_gives_finite_pixels(camera
         assert seen.max() <= 1
 
 
+@cameras
+def test_the_optical_axis_meets_the_middle_of_the_crop(camera):
+    assert look_at(camera, BOX, 256).K[:2, 2].tolist() == [127.5, 127.5]
+
+
+@cameras
+@pytest.mark.parametrize("up", [(1.0, 0.0, 0.0), (0.3, -2.0, 0.5)])
+def test_what_is_said_to_be_up_is_up_in_the_crop(camera, up):
+    right, down, _ = look_at(camera, BOX, 256, up=up).rotation
+    assert np.dot(right, up) == pytest.approx(0)
+    assert np.dot(down, up) < -0.5 * np.linalg.norm(up)
+
+
+@pytest.mark.parametrize("ahead", [(0.0, -1.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)], ids=["up", "down", "ahead"])
+def test_straight_along_what_is_up_the_right_of_the_image_is_that_of_the_crop(ahead):
+    camera = Camera(np.array([[200.0, 0, 500], [0, 200, 500], [0, 0, 1]]), np.zeros(4), "equidistant", 1001, 1001)
+    ((x, y),) = 500 + 200 * np.arccos(ahead[2]) * np.sign([ahead[:2]])
+    crop = look_at(camera, np.array([x - 20, y - 20, x + 20, y + 20]), 256, up=ahead)
+    assert crop.rotation[0] == pytest.approx([1, 0, 0], abs=1e-6)
+    assert crop.rotation[2] == pytest.approx(ahead, abs=1e-6)
+
+
 def test_straight_up_through_a_fisheye_still_gives_a_rotation():
     camera = Camera(np.array([[200.0, 0, 500], [0, 200, 500], [0, 0, 1]]), np.zeros(4), "equidistant", 1001, 1001)
     straight_up = 500 - 200 * np.pi / 2
