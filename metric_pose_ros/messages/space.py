@@ -33,8 +33,9 @@ def quaternions(types: MessageTypes, rotations: Sequence[npt.NDArray]) -> list[A
     """The Quaternions of (3, 3) rotations, w not negative; at once, since each on its own takes ten times longer."""
     if not len(rotations):
         return []
-    turned = Rotation.from_matrix(np.stack(rotations)).as_quat(canonical=True).tolist()
-    return [types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w) for x, y, z, w in turned]
+    turned = Rotation.from_matrix(np.stack(rotations)).as_quat()
+    turned *= np.where(turned[:, 3:] < 0, -1.0, 1.0)  # as_quat does so itself since SciPy 1.11
+    return [types.make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w) for x, y, z, w in turned.tolist()]
 
 
 def pose(types: MessageTypes, position: npt.NDArray, rotation: npt.NDArray | None = None) -> Any:
