@@ -11,18 +11,20 @@ _SILENT_S = 5.0
 """Seconds without an image that are worth a word."""
 
 
-def warnings(watchdog: Watchdog, settings: Settings) -> list[str]:
+def warnings(watchdog: Watchdog, settings: Settings, clock_runs: bool = True) -> list[str]:
     """What is wrong now, in words, the worst first.
 
     Args:
         watchdog: of the node's worker.
         settings: of now.
+        clock_runs: whether ROS' clock says any time.
     """
     streams = watchdog.streams
     left_out = getattr(streams, "left_out", 0)
     said = [
         watchdog.warning,
         getattr(getattr(streams, "estimator", None), "trouble", ""),
+        "" if clock_runs else "use_sim_time is set, but nothing came on /clock yet",
         _silence(watchdog),
         f"{left_out} people are left out: no more than the nearest {settings.max_people} are looked at (max_people)"
         if left_out

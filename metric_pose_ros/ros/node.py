@@ -11,6 +11,7 @@ import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -60,17 +61,19 @@ class MetricPoseNode(LifecycleNode):
         self._watchdog = Watchdog(self, lambda: self.settings, self._complaints, self._begin, self._load, self._retire)
         self._received = self._dropped = 0
         self._diagnostics_to = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(self.settings.diagnostics_period, self._report)
+        # Not the node's clock: diagnostics that fall silent mean a dead node, not a simulation that stands still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(self.settings.diagnostics_period, self._report, clock=steady)
         self.create_service(SetBool, "~/enable", self._on_enable)
 
     def start(self) -> None:
         """Configures and activates, if the parameter autostart asks for it."""
         if not self.settings.autostart:
             self.get_logger().info("waiting to be configured")
-        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
-        else:
+        elif self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
             self.get_logger().error("not started: mend the above, then ask for the transition configure")
+        elif self.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+            self.get_logger().error("not started: mend the above, then ask for the transition activate")
 
     def build(self) -> int:
         """Opens the networks once, which builds the engines that are missing; returns the process' exit code."""
@@ -89,6 +92,8 @@ class MetricPoseNode(LifecycleNode):
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints, Latest())
+            if settings.detections_topic:
+                self.resolve_topic_name(settings.detections_topic)
             self._output = PeopleOutput(self, settings)
             self._messages = self._message_makers()
             self._watchdog.streams = self._load()
@@ -109,11 +114,13 @@ class MetricPoseNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribes and starts the worker."""
         result = super().on_activate(state)
-        self._state = "active"
-        if self._enabled:
-            self._watchdog.begin()
-        else:
+        if not self._enabled:
             self.get_logger().info("active, but disabled: ask ~/enable")
+        elif refusal := self._trouble_to_begin():
+            self._complaints.error(f"cannot activate: {refusal}")
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        self._state = "active"
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -162,6 +169,15 @@ class MetricPoseNode(LifecycleNode):
         worker.open()
         self.get_logger().info(f"active: listening to {worker.topics}")
         return worker
+
+    def _trouble_to_begin(self) -> str:
+        """Lets the worker begin; why it cannot, such as a camera's file that is gone, or nothing."""
+        try:
+            self._watchdog.begin()
+        except Exception as error:
+            self.stop()
+            return str(error)
+        return ""
 
     def _retire(self, worker: Worker, stuck: bool) -> None:
         """Takes back what a worker has said, now that it says no more."""
@@ -212,22 +228,24 @@ class MetricPoseNode(LifecycleNode):
         if self._output is not None:
             try:
                 packages.check(settings)
+                self._output.offer(settings, self._state == "active")
             except ValueError as error:
                 return SetParametersResult(successful=False, reason=str(error))
-            self._output.offer(settings, self._state == "active")
         self.settings = settings
         return SetParametersResult(successful=True)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Listens to images, or leaves them alone, without a lifecycle manager."""
         changed, self._enabled = request.data != self._enabled, request.data
+        refusal = ""
         if changed and self._state == "active":
-            if self._enabled:
-                self._watchdog.begin()
-            else:
+            if not self._enabled:
                 self.stop()
                 self.get_logger().info("disabled: images are left alone")
-        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+            elif refusal := self._trouble_to_begin():
+                self._enabled = False
+                self._complaints.error(f"cannot be enabled: {refusal}")
+        response.success, response.message = not refusal, refusal or ("enabled" if self._enabled else "disabled")
         return response
 
     def _report(self) -> None:
@@ -242,16 +260,17 @@ class MetricPoseNode(LifecycleNode):
         }
         if self._estimator is not None and self._estimator.on_gpu:
             further["GPU memory of all programs"] = memory_in_use()
+        now = self.get_clock().now()
         self._diagnostics_to.publish(
             diagnostics.report(
-                self.get_clock().now().to_msg(),
+                now.to_msg(),
                 self.get_fully_qualified_name(),
                 self._model,
                 self._state if self._enabled else f"{self._state}, disabled",
                 self._performance,
                 further,
                 self._complaints,
-                health.warnings(self._watchdog, self.settings),
+                health.warnings(self._watchdog, self.settings, clock_runs=now.nanoseconds > 0),
             )
         )
 

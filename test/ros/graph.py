@@ -261,11 +261,10 @@ class Bench:
         result = self.call(SetParameters, "/metric_pose/set_parameters", request).results[0]
         return result.successful, result.reason
 
-    def enable(self, wanted: bool) -> str:
-        """Asks the node to work or to rest; its answer."""
+    def enable(self, wanted: bool) -> tuple[bool, str]:
+        """Asks the node to work or to rest; whether it does, and its answer."""
         answer = self.call(SetBool, "/metric_pose/enable", SetBool.Request(data=wanted))
-        assert answer.success
-        return answer.message
+        return answer.success, answer.message
 
     def send_transform(self, parent: str, child: str, pose: np.ndarray, stamp_s: float | None = None) -> None:
         """Publishes on /tf where a frame is; the time is now, if none is given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,14 +134,20 @@ def test_without_camera_info_the_node_says_what_it_waits_for_and_goes_on(bench: 
         assert waiting.alive
 
 
-def test_the_file_of_a_camera_replaces_camera_info(bench: Bench, tmp_path: Any) -> None:
-    path = tmp_path / "camera.yaml"
+def write_camera(folder: Path) -> Path:
+    """A calibration file as ROS' camera_calibration writes it."""
+    path = folder / "camera.yaml"
     path.write_text(
         "image_width: 64\nimage_height: 48\ndistortion_model: plumb_bob\n"
         f"camera_matrix: {{rows: 3, cols: 3, data: {K.ravel().tolist()}}}\n"
         "distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}\n"
     )
-    arguments = ("-r", "camera_info:=other_info", "-p", f"camera_yaml:={path}")
+    return path
+
+
+def test_the_file_of_a_camera_replaces_camera_info(bench: Bench, tmp_path: Path) -> None:
+    camera_file = write_camera(tmp_path)
+    arguments = ("-r", "camera_info:=other_info", "-p", f"camera_yaml:={camera_file}")
     with Running.people_in_the_image("--ros-args", *arguments) as running:
         running.wait_for_log("active: listening to /image")
         bench.wait_for_listener()

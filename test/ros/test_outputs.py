@@ -160,12 +160,12 @@ def test_a_disabled_node_leaves_images_alone_and_starts_again(bench: Bench, node
     (cloud,) = bench.see(1, "keypoints")
     assert cloud.width == len(standing().skeleton)
     bench.heard["people"].clear()
-    assert bench.enable(False) == "disabled"
+    assert bench.enable(False) == (True, "disabled")
     assert bench.node.count_subscribers("image") == 0
-    assert bench.enable(False) == "disabled"
+    assert bench.enable(False) == (True, "disabled")
     wait_until(lambda: bench.status()["state"] == "active, disabled", "diagnostics that say so")
     assert list(bench.heard["tracked"][-1].ids) == []
-    assert bench.enable(True) == "enabled"
+    assert bench.enable(True) == (True, "enabled")
     bench.wait_for_node()
     bench.see(1, "keypoints")
     wait_until(lambda: bench.status()["state"] == "active", "diagnostics that say so")

@@ -62,3 +62,10 @@ def test_each_camera_is_answered_on_its_own_topics(bench: Bench, node: Running) 
         assert len(lists[-1].ids) == people
     bodies = {each.header.frame_id for message in bench.heard["tf"] for each in message.transforms[:1]}
     assert bodies == {"front", "rear"}
+
+
+def test_a_parameter_about_one_camera_is_refused_while_there_are_several(bench: Bench, node: Running) -> None:
+    taken, reason = bench.set_parameter("frame_id", "eye")
+    assert not taken
+    assert "frame_id is about one camera" in reason
+    assert bench.set_parameter("min_confidence", 0.1) == (True, "")

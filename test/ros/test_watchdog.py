@@ -167,6 +167,9 @@ def test_whoever_is_stopped_meanwhile_stays_stopped(robot: Robot) -> None:
 
 def test_what_is_wrong_now_is_told_as_long_as_it_is(robot: Robot) -> None:
     assert warnings(robot.watchdog, robot.settings) == []
+    assert warnings(robot.watchdog, robot.settings, clock_runs=False) == [
+        "use_sim_time is set, but nothing came on /clock yet"
+    ]
     robot.worker.silent_cameras = ["rear", "left"]
     streams: Any = robot.watchdog.streams
     streams.left_out = 3
