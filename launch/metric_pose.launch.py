@@ -49,21 +49,30 @@ def _people(value: Callable[[str], str], on: Callable[[str], bool], cameras: lis
         parameters.append({"publish_people": True})
     if on("build_only"):
         parameters.append({"build_only": True})
-    topics = [(name, value(name)) for name in ("image", "camera_info")]
-    if cameras:
-        topics = [(f"{camera}/{name}", to.replace("{camera}", camera)) for camera in cameras for name, to in topics]
     return Node(
         package="metric_pose_ros",
         executable="metric_pose_node",
         name="metric_pose",
         namespace=value("namespace"),
         parameters=parameters,
-        remappings=topics,
+        remappings=_topics(value, cameras),
         # A node that ended by itself, as build_only does, stays away.
         respawn=on("respawn") and not on("build_only"),
         respawn_delay=1.0,
         output="screen",
     )
+
+
+def _topics(value: Callable[[str], str], cameras: list[str]) -> list[tuple[str, str]]:
+    """What the node's topics are remapped to; those of several cameras are <camera>/image if nothing else is said."""
+    topics = [(name, value(name)) for name in ("image", "camera_info")]
+    if not cameras:
+        return topics
+    said = [(name, to) for name, to in topics if to != name]
+    for name, to in said:
+        if len(cameras) > 1 and "{camera}" not in to:
+            raise ValueError(f"{name}:={to} is one topic for {len(cameras)} cameras: put {{camera}} where the name is")
+    return [(f"{camera}/{name}", to.replace("{camera}", camera)) for camera in cameras for name, to in said]
 
 
 def _player(value: Callable[[str], str]) -> Node:
@@ -88,7 +97,7 @@ def _rviz(value: Callable[[str], str], cameras: list[str]) -> Node:
     return Node(
         package="rviz2",
         executable="rviz2",
-        arguments=["-d", value("rviz_config")],
+        arguments=["-d", value("rviz_config"), *(["-f", value("rviz_frame")] if value("rviz_frame") else [])],
         remappings=[(f"/metric_pose/{name}", f"{own}/{name}") for name in PUBLISHED],
         output="screen",
     )
@@ -115,6 +124,7 @@ def generate_launch_description() -> LaunchDescription:
         "video_camera_yaml": ("", "Calibration file of the video."),
         "use_sim_time": ("false", "Take the time from /clock, for bags."),
         "rviz": ("false", "Show people in RViz; of several cameras, those of the first."),
+        "rviz_frame": ("", "Frame that RViz shows people in, such as odom; empty takes the one in rviz_config."),
         "rviz_config": (str(config / "metric_pose.rviz"), "RViz configuration."),
     }
     declared = [

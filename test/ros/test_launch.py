@@ -116,6 +116,19 @@ def test_each_camera_has_its_topics(launch_file: Any) -> None:
     assert {"cameras": "front, rear"} in node["metric_pose_node"]["parameters"]
 
 
+def test_of_several_cameras_topics_that_are_not_given_keep_their_names(launch_file: Any) -> None:
+    node = started(launch_file, cameras="front,rear", image="/{camera}/image_raw")
+    assert node["metric_pose_node"]["remappings"] == [
+        ("front/image", "/front/image_raw"),
+        ("rear/image", "/rear/image_raw"),
+    ]
+
+
+def test_one_topic_for_several_cameras_is_refused(launch_file: Any) -> None:
+    with pytest.raises(ValueError, match=r"image:=/image_raw is one topic for 2 cameras: put \{camera\} where"):
+        started(launch_file, cameras="front,rear", image="/image_raw")
+
+
 def test_what_is_asked_for_is_started_and_what_is_not_wanted_is_not(launch_file: Any) -> None:
     nodes = started(launch_file, node="false", video="0", rviz="true", namespace="robot")
     assert set(nodes) == {"video_player", "rviz2"}
@@ -128,6 +141,11 @@ def test_what_is_asked_for_is_started_and_what_is_not_wanted_is_not(launch_file:
 def test_rviz_shows_the_first_of_several_cameras(launch_file: Any) -> None:
     nodes = started(launch_file, cameras="front,rear", rviz="true")
     assert ("/metric_pose/markers", "/metric_pose/front/markers") in nodes["rviz2"]["remappings"]
+
+
+def test_rviz_shows_people_in_the_frame_that_is_asked_for(launch_file: Any) -> None:
+    assert "-f" not in started(launch_file, rviz="true")["rviz2"]["arguments"]
+    assert started(launch_file, rviz="true", rviz_frame="odom")["rviz2"]["arguments"][-2:] == ["-f", "odom"]
 
 
 def test_a_node_that_dies_is_started_again_if_that_is_asked_for_and_it_was_not_to_end(launch_file: Any) -> None:
