@@ -47,8 +47,8 @@ class Guard:
         """Takes the joints of everybody in an image; an empty cloud says that nobody is there."""
         points = to_points(cloud)
         sure = points[points["confidence"] >= self.min_confidence]
-        # One standard deviation nearer than they seem to be.
-        away = np.sqrt(sure["x"] ** 2 + sure["y"] ** 2 + sure["z"] ** 2) - sure["std"]
+        # Two standard deviations of the body's distance nearer than they seem to be, and one of the joint's place.
+        away = np.sqrt(sure["x"] ** 2 + sure["y"] ** 2 + sure["z"] ** 2) - 2 * sure["distance_std"] - sure["std"]
         nearest = float(np.min(away, initial=np.inf))
         limit = self.reach + self.clearance if self.reason else self.reach
         self.reason = f"somebody is {max(nearest, 0.0):.1f} m away" if nearest < limit else ""
@@ -56,7 +56,8 @@ class Guard:
 
     def holds_back(self, now_s: float) -> str:
         """Why the robot must not drive; empty if it may."""
-        if now_s - self._seen_s > self.patience:
+        # Stamps from the future say no more than old ones: of a clock ahead, a dead camera would go unnoticed.
+        if abs(now_s - self._seen_s) > self.patience:
             self.reason = self.reason or f"nothing was heard of people for {self.patience:g} s"
         return self.reason
 

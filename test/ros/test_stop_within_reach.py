@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,19 @@ def test_the_nearest_joint_counts_less_its_deviation(guard: Guard) -> None:
     assert guard.holds_back(10.1) == ""
     guard.see(joints(at(1.2)), 10.2)
     assert guard.holds_back(10.2)
+
+
+def test_who_may_be_nearer_than_said_is_taken_to_be(guard: Guard) -> None:
+    guard.see(joints(replace(at(2.0), distance_std=0.1)), 10.0)
+    assert guard.holds_back(10.0) == ""
+    guard.see(joints(replace(at(2.0), distance_std=0.4)), 10.1)
+    assert guard.holds_back(10.1) == "somebody is 1.2 m away"
+
+
+def test_stamps_from_the_future_do_not_let_a_dead_camera_pass(guard: Guard) -> None:
+    guard.see(joints(), 20.0)
+    assert guard.holds_back(19.8) == ""
+    assert "nothing was heard of people for 0.5 s" in guard.holds_back(10.0)
 
 
 def test_it_drives_on_only_when_there_is_clearance(guard: Guard) -> None:
