@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.bags.source import Source
@@ -16,7 +15,7 @@ from metric_pose_ros.messages import transforms
 _AHEAD_NS = 10**9
 """Transforms are recorded later than the images of their time; so far ahead they are looked for."""
 _BACK_S = 1.0
-"""Transforms of one topic come a little out of order; further back, time has started over."""
+"""Transforms of one frame come a little out of order; further back, time has started over."""
 
 
 class RecordedFrames:
@@ -30,7 +29,6 @@ class RecordedFrames:
     def __init__(self, path: Path, complaints: Complaints) -> None:
         self._complaints = complaints
         self._frames = Frames()
-        self._newest_s = -np.inf
         with Source(path) as source:
             for recorded in source.messages(lambda each: each.topic == "/tf_static"):
                 self._add(recorded.message(), True)
@@ -65,12 +63,10 @@ class RecordedFrames:
 
     def _add(self, message: object, static: bool) -> None:
         for known in transforms.known(message, static):
-            if not static and known.stamp_s < self._newest_s - _BACK_S:
-                self._frames.clear()
-                self._newest_s = -np.inf
+            # Frame by frame: others may be published with stamps that are late, or zero.
+            if not static:
+                self._frames.forget(known.child, known.stamp_s + _BACK_S)
             try:
                 self._frames.add(*known)
             except ValueError as error:
                 self._complaints.error(f"{error} on /tf: it is left out")
-            if not static:
-                self._newest_s = max(self._newest_s, known.stamp_s)

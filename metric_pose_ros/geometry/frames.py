@@ -108,6 +108,11 @@ class Frames:
         """Forgets everything that moves, as when time starts over."""
         self._links = {child: link for child, link in self._links.items() if link.stamps[0] == STATIC}
 
+    def forget(self, child: str, after_s: float) -> None:
+        """Forgets where a frame that moves was, if that is known of a time after this one."""
+        if child in self._links and self._links[child].stamps[-1] > after_s:
+            del self._links[child]
+
     def pose(self, target: str, source: str, stamp_s: float) -> Floats:
         """(4, 4) that brings points from the source frame to the target frame, at a time.
 

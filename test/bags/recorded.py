@@ -50,7 +50,7 @@ def info(stamp_s: float = FIRST_S, camera: Camera = CAMERA) -> Any:
     return camera_info.from_camera(TYPES, header(stamp_s), camera)
 
 
-def moved(stamp_s: float, x: float) -> Any:
+def moved(stamp_s: float, x: float, parent: str = "odom", child: str = "camera") -> Any:
     """A TFMessage: the camera looks along the odometry's z axis, `x` metres beside its origin."""
     where = TYPES.make(
         "geometry_msgs/msg/Transform",
@@ -58,7 +58,7 @@ def moved(stamp_s: float, x: float) -> Any:
         rotation=TYPES.make("geometry_msgs/msg/Quaternion", w=1.0),
     )
     stamped = TYPES.make(
-        "geometry_msgs/msg/TransformStamped", header=header(stamp_s, "odom"), child_frame_id="camera", transform=where
+        "geometry_msgs/msg/TransformStamped", header=header(stamp_s, parent), child_frame_id=child, transform=where
     )
     return TYPES.make("tf2_msgs/msg/TFMessage", transforms=[stamped])
 

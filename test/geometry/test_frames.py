@@ -110,6 +110,17 @@ def test_when_time_starts_over_only_what_always_holds_is_kept(robot: Frames) -> 
         robot.pose("odom", "base", 1.0)
 
 
+def test_a_frame_known_of_a_later_time_can_be_forgotten_and_one_that_always_holds_cannot(robot: Frames) -> None:
+    robot.forget("base", 2.0)
+    robot.forget("camera", 0.0)
+    robot.forget("nowhere", 0.0)
+    robot.pose("odom", "camera", 2.0)
+    robot.forget("base", 1.9)
+    robot.pose("base", "camera", 0.0)
+    with pytest.raises(FramesError, match="no transforms connect"):
+        robot.pose("odom", "base", 2.0)
+
+
 def test_a_loop_of_frames_ends() -> None:
     frames = Frames()
     add(frames, "a", "b", STATIC, TURN, (0.0, 0.0, 0.0))
