@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from metric_pose_ros.engines.cache import EngineCache
 from metric_pose_ros.engines.choice import NotHereError, built, engine_key, load_tensorrt, missing
 from metric_pose_ros.engines.cuda import CudaError, open_device
 from metric_pose_ros.engines.profiles import BATCHES, batches_up_to
-from metric_pose_ros.image_network import gpu_twin
-from metric_pose_ros.models import ModelFile
+from metric_pose_ros.image_network import TWIN, gpu_twin
+from metric_pose_ros.models import SHORT_NAMES, ModelFile
 
 _KINDS = ("tensorrt", "tensorrt_rtx")
 _USUAL_MODELS = ("heavy", "movenet")
@@ -41,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     verbs.add_parser("list", help="show what is there")
     clear = verbs.add_parser("clear", help="remove engines; they are built again when needed")
-    clear.add_argument("model", nargs="?", help="only this model's (default: all)")
+    clear.add_argument("model", nargs="?", help="only this model's, by name or file (default: all)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,9 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verb == "build":
         return _build(cache, arguments.models, arguments.engine, batches_up_to(arguments.max_people))
     if arguments.verb == "clear":
-        gone = cache.clear(arguments.model)
-        print(f"removed {len(gone)} files from {cache.folder}")
-        return 0
+        return _clear(cache, arguments.model)
     return _list(cache)
 
 
@@ -82,6 +81,19 @@ def _build(cache: EngineCache, names: Sequence[str], engine: str, batches: Seque
             f"{model.path.stem}: {size / 1e6:.1f} MB for {device.name} with {key.runtime}, "
             f"{time.monotonic() - start:.1f} s"
         )
+    return 0
+
+
+def _clear(cache: EngineCache, name: str | None) -> int:
+    if name is None:
+        print(f"removed {len(cache.clear())} files from {cache.folder}")
+        return 0
+    model = Path(SHORT_NAMES.get(name, name)).name.removesuffix(".onnx")
+    gone = [path for each in (model, f"{model}{TWIN}") for path in cache.clear(each)]
+    there = ""
+    if not gone:
+        there = f": nothing there is of {model}, but of {', '.join(sorted(cache.models())) or 'no model'}"
+    print(f"removed {len(gone)} files from {cache.folder}{there}")
     return 0
 
 

@@ -166,17 +166,19 @@ class EngineCache:
         How long they took to build is remembered.
         """
         gone = []
-        for path in sorted(
-            path for ending in (SUFFIX, ".kernels", ".partial") for path in self.folder.glob(f"*{ending}")
-        ):
-            if model is None or path.name.rpartition("-")[0] == _plain(model):
+        for path in self._files():
+            if model is None or _model_of(path) == _plain(model):
                 path.unlink(missing_ok=True)
                 gone.append(path)
-        for path in sorted((self.folder / GRAPHS).glob("*/*.onnx")):
+        for path in self._graphs():
             if model is None or path.stem == model:
                 shutil.rmtree(path.parent, ignore_errors=True)
                 gone.append(path)
         return gone
+
+    def models(self) -> set[str]:
+        """Names of the models of which `clear` would remove something."""
+        return {*map(_model_of, self._files()), *(path.stem for path in self._graphs())}
 
     def seconds_before(self, key: EngineKey) -> float | None:
         """How long this model's engine took to build on this GPU before; None if it never was."""
@@ -189,6 +191,12 @@ class EngineCache:
     def kernels_file(self, key: EngineKey) -> Path:
         """Where TensorRT-RTX may keep the kernels that it compiles when this engine runs."""
         return (self.folder / key.file_name).with_suffix(".kernels")
+
+    def _files(self) -> list[Path]:
+        return sorted(path for ending in (SUFFIX, ".kernels", ".partial") for path in self.folder.glob(f"*{ending}"))
+
+    def _graphs(self) -> list[Path]:
+        return sorted((self.folder / GRAPHS).glob("*/*.onnx"))
 
     def _build(self, path: Path, key: EngineKey, build: Callable[[], bytes]) -> bytes:
         # Under this engine's lock nobody else writes it: what is there is unusable, or was left by a process that died.
@@ -281,6 +289,11 @@ def read(path: Path, key: EngineKey | None = None) -> tuple[Entry, bytes]:
 def _plain(name: str) -> str:
     """A name without what file systems refuse."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+
+
+def _model_of(path: Path) -> str:
+    """The plain name of the model that an engine's file begins with."""
+    return path.name.rpartition("-")[0]
 
 
 def _slot(key: EngineKey) -> str:

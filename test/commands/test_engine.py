@@ -7,6 +7,7 @@ import pytest
 
 from metric_pose_ros.commands import engine, main
 from metric_pose_ros.engines import choice
+from metric_pose_ros.engines.cache import EngineCache, EngineKey
 from test.fake_models import save_pose_model
 
 
@@ -51,6 +52,26 @@ def test_of_a_shipped_model_the_graph_from_image_to_joints_is_made_and_built(fol
     assert engine_file.stat().st_size > graph.stat().st_size / 2
     assert main(["engine", "clear"]) == 0
     assert "removed 2 files" in capsys.readouterr().out
+
+
+def test_one_model_is_cleared_by_its_short_name_or_file_with_its_graph_for_gpus(folder, capsys):
+    cache = EngineCache()
+    for name in ("metric_pose_heavy", "metric_pose_heavy_gpu", "metric_pose_fast_gpu", "movenet_multipose", "mine"):
+        cache.get(EngineKey(name, "ab", "tensorrt 10.3.0", "Orin", "8.7", "crops", "fp16"), lambda: b"engine")
+    graph = folder / "graphs" / "ab" / "metric_pose_heavy_gpu.onnx"
+    graph.parent.mkdir(parents=True)
+    graph.touch()
+    assert main(["engine", "clear", "heavy"]) == 0
+    assert capsys.readouterr().out == f"removed 3 files from {folder}\n"
+    assert main(["engine", "clear", "models/mine.onnx"]) == 0
+    assert main(["engine", "clear", "movenet"]) == 0
+    assert {entry.key.model for entry in cache.entries()} == {"metric_pose_fast_gpu"}
+    capsys.readouterr()
+    assert main(["engine", "clear", "heavy"]) == 0
+    assert "nothing there is of metric_pose_heavy, but of metric_pose_fast_gpu\n" in capsys.readouterr().out
+    assert main(["engine", "clear", "metric_pose_fast_gpu"]) == 0
+    assert main(["engine", "clear", "fast"]) == 0
+    assert "nothing there is of metric_pose_fast, but of no model\n" in capsys.readouterr().out
 
 
 def test_a_machine_without_a_gpu_says_what_is_missing(folder, monkeypatch, capsys):
