@@ -51,8 +51,8 @@ class Result:
             os.close(self._lock)
             raise BagError(f"{target} is being written by another process: wait for it, or stop it") from error
         if target.exists() and not overwrite:
+            shutil.rmtree(self._part, ignore_errors=True)
             os.close(self._lock)
-            self._part.rmdir()
             raise BagError(f"{target} exists already: give another name, or --overwrite to replace it")
         for leftover in (target.name, _REPLACED):
             shutil.rmtree(self._part / leftover, ignore_errors=True)

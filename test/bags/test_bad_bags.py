@@ -129,6 +129,15 @@ def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) -> None:
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"metadata.yaml", "out.mcap"}
 
 
+def test_what_a_killed_run_left_beside_a_bag_that_stays_is_cleared(tmp_path: Path) -> None:
+    bag = recorded.write(tmp_path / "in", recorded.camera_bag([1]))
+    (tmp_path / "out").mkdir()
+    left = tmp_path / "out.part" / "out" / "out.mcap"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert f"{tmp_path / 'out'} exists already: give another name, or --overwrite" in refused(bag, tmp_path / "out")
+
+
 def test_a_result_of_the_same_is_not_made_again(tmp_path: Path) -> None:
     bag = recorded.write(tmp_path / "in", recorded.camera_bag([1]))
     job = Job(bag, tmp_path / "out", SETTINGS)
