@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from training.data.batch import Target
-from training.losses import image_only_loss, masked_mean, relative_loss, seen_with_and_without_3d
+from training.losses import (
+    absolute_loss,
+    image_only_loss,
+    masked_mean,
+    plain_absolute_loss,
+    relative_loss,
+    seen_with_and_without_3d,
+)
 
 
 def target(joints: int = 5) -> Target:
@@ -34,6 +41,20 @@ def test_poses_are_compared_about_the_joints_that_an_example_knows():
     partly = Target(truth.joints_mm, truth.joints_px, truth.intrinsics, known, truth.known_2d)
     assert relative_loss(relative, partly) < 1e-5
     assert relative_loss(relative, truth) > 0.1
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_absolute_loss_counts_every_axis_alike_and_depth_less_far_away(axis):
+    off = torch.zeros(3)
+    off[axis] = 300
+    near, far, touching = target(), target(), target()
+    far.joints_mm[..., 2] = 16_000
+    touching.joints_mm[..., 2] = 250
+    for truth in (near, far):
+        assert float(plain_absolute_loss(truth.joints_mm + off, truth)) == pytest.approx(0.1, rel=1e-4)
+    assert float(absolute_loss(near.joints_mm + off, near)) == pytest.approx(0.1, rel=1e-4)
+    assert float(absolute_loss(far.joints_mm + off, far)) == pytest.approx(0.0625 if axis == 2 else 0.1, rel=1e-4)
+    assert absolute_loss(touching.joints_mm + off, touching) == 0
 
 
 def test_joints_at_the_border_cannot_be_pointed_at():
