@@ -34,7 +34,7 @@ WEIGHTS = {
     "current": {"relative": 1.0, "image": 1.0, "projection": 1.0, "absolute": 0.1, "image_only": 0.2},
     "paper": {"relative": 1.0, "image": 1.0, "absolute": 1.0, "image_only": 0.1},
 }
-"""How much each loss counts: in the authors' current code, and in the paper."""
+"""How much each loss counts: near the authors' current code (see `MetrabsHead`), and in the paper."""
 PERSPECTIVES = {"full": full_perspective, "weak": weak_perspective}
 
 
@@ -61,8 +61,11 @@ class MetrabsHead(Head):
         channels: of the feature map.
         space: the joints.
         geometry: the heatmaps' cells.
-        losses: ``current`` as in the authors' code, with a projection loss and an absolute loss that forgives depth far
-            away, or ``paper``.
+        losses: ``paper``, or ``current``, which has of the authors' current code the projection loss, the absolute loss
+            that forgives depth far away, and the weights. It differs from that code in three things. The relative loss
+            is of the 3D heatmaps' pose, theirs of the placed one. The 2D heatmaps have a loss of their own (``image``),
+            which theirs have not. 2D-only examples teach as in the paper, the 2D heatmaps directly and the 3D ones up
+            to place and size; theirs by the projection of the placed pose alone, of joints placed in the field of view.
         weights: of the losses, instead of those of `losses`.
         absolute_after: share of the training before the absolute loss begins; depths are wild at first.
         weak_until: share of the training in which poses are placed by weak perspective.
