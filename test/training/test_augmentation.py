@@ -17,7 +17,7 @@ from training.data.augmentation import (
     put_before,
     random_background,
 )
-from training.data.cropping import crop_sample
+from training.data.cropping import crop_sample, truncated_box
 from training.data.shards import Sample
 
 
@@ -95,6 +95,18 @@ def test_each_setting_acts_as_often_as_it_says(tmp_path, sample):
         assert changed == pytest.approx(getattr(settings, name), abs=0.09), name
     still = augment(sample, 64, NOTHING, np.random.default_rng(0))
     assert np.array_equal(still.image, plain.image)
+
+
+def test_a_truncated_example_shows_what_the_truncated_test_shows(sample):
+    settings, random = replace(NOTHING, truncation=1.0), np.random.default_rng(5)
+    crop = augment(sample, 64, settings, np.random.default_rng(5))
+    random.random()  # whether this one is truncated
+    left, top, right, bottom = truncated_box(sample.box, random)
+    # The camera looks at the part's centre, 20 px from the picture's at most, so that a px is a px nearly everywhere.
+    expected = (sample.joints_px - [left, top]) / [right - left, bottom - top] * 64 - 0.5
+    near = np.abs(expected - 31.5).max(axis=1) < 32
+    assert 2 < near.sum() < 17
+    assert crop.joints_px[near] == pytest.approx(expected[near], abs=2)
 
 
 def test_the_same_chance_makes_the_same_example(sample):

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.data.cropping import crop_sample, random_view, truncated_box
+from training.data.cropping import box_shown_by_crop, crop_sample, random_view, truncated_box
 from training.data.shards import Sample
 
 Image = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Augmentation:
         mirror: probability.
         colours: probability.
         occlusion: probability that something hides a part.
-        truncation: probability that only a part of the person is in the crop.
+        truncation: probability that only a random part of the person's box is in the crop (`cropping.truncated_box`).
         background: probability of another background, where the sample has a mask and `backgrounds` is given.
         objects: folder of RGBA cut-outs that occlude, every second time instead of a rectangle of noise.
         backgrounds: folder of pictures without people.
@@ -97,7 +97,9 @@ def augment(sample: Sample, side: int, settings: Augmentation, random: np.random
         the crop, see `cropping.crop_sample`.
     """
     if random.random() < settings.truncation:
-        sample = replace(sample, box=truncated_box(sample.box, random).astype(np.float32))
+        # As in the truncated Human3.6M test, nothing beyond the part is seen, except where zoom and shift change that.
+        part = truncated_box(sample.box, random)
+        sample = replace(sample, box=box_shown_by_crop(part).astype(np.float32))
     view = random_view(random, settings.rotation_deg, settings.zoom, settings.shift, settings.mirror)
     crop = crop_sample(sample, side, view)
     image = crop.image

@@ -83,6 +83,13 @@ def truncated_box(box: Floats, random: np.random.Generator) -> Floats:
     return np.tile(whole[:2], 2) + part * (whole[2] - whole[0])
 
 
+def box_shown_by_crop(shown: Floats, crop_scale: float = CROP_SCALE) -> Floats:
+    """(4,) xyxy px: the box whose crop shows a square (4,) xyxy px and nothing beyond it, as crops are `crop_scale`
+    times as large as their boxes."""
+    centre, half = (shown[:2] + shown[2:]) / 2, (shown[2:] - shown[:2]) / 2 / crop_scale
+    return np.concatenate([centre - half, centre + half])
+
+
 def square(box: Floats) -> Floats:
     """(4,) the square with the centre and the longer side of a box (4,) xyxy."""
     centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / 2

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from metric_pose_ros.skeleton import H36M_17
-from training.data.cropping import truncated_box
+from training.data.cropping import box_shown_by_crop, truncated_box
 from training.data.shards import Sample
 from training.evaluation.metrics import Floats, joint_errors, mean, only, procrustes_aligned, root_aligned
 from training.evaluation.people import People
@@ -41,13 +41,11 @@ def part_of_box(box: Floats, key: str) -> Floats:
 def truncate(sample: Sample, crop_scale: float) -> Sample:
     """The sample with the part as its box, and as visible only what is in the part."""
     part = part_of_box(sample.box, sample.key)
-    low, high = part[:2], part[2:]
-    # A crop shows more than its box by this factor, and here nothing but the part may be seen.
-    centre, half = (low + high) / 2, (high - low) / 2 / crop_scale
-    shown = np.all((sample.joints_px >= low) & (sample.joints_px <= high), axis=-1)
+    shown = np.all((sample.joints_px >= part[:2]) & (sample.joints_px <= part[2:]), axis=-1)
     return replace(
         sample,
-        box=np.concatenate([centre - half, centre + half]).astype(np.float32),
+        # Nothing but the part may be seen.
+        box=box_shown_by_crop(part, crop_scale).astype(np.float32),
         visibility=np.where(shown, sample.visibility, 0).astype(np.uint8),
     )
 
