@@ -111,6 +111,7 @@ def find_crowds(opened: Opened, frames: Iterable[Frame], joints: Skeleton, true_
                 sequence=str(frame.facts.get("sequence", "all")),
                 true_mm=_labels(frame.joints_mm[valid], frame.skeleton, joints),
                 true_px=_labels(frame.joints_px[valid], frame.skeleton, joints),
+                universal_mm=_labels(frame.universal_mm[valid], frame.skeleton, joints),
                 found_mm=np.array([one["found_mm"] for one in found]).reshape(-1, len(joints), 3),
                 found_px=np.array([one["found_px"] for one in found]).reshape(-1, len(joints), 2),
             )

@@ -97,7 +97,7 @@ def write_frames(folder: Path) -> Path:
     samples = []
     for number, valid in enumerate(([True, True], [True, False])):
         example = FrameExample(
-            f"frame_{number}", IMAGE, K, MUPOTS_17, joints_mm, project(joints_mm), joints_mm,
+            f"frame_{number}", IMAGE, K, MUPOTS_17, joints_mm, project(joints_mm), 1.2 * joints_mm,
             np.zeros((2, 17), bool), np.array(valid), {"sequence": f"TS{number + 1}"},
         )  # fmt: skip
         samples.append((example.key, encode(example, 300, {"data_set": "mupots", "split": "test"})))
@@ -111,6 +111,10 @@ def test_people_of_whole_frames_are_found_in_true_boxes(model, tmp_path):
     assert found["mean of sequences"]["matched"] == 100
     assert found["mean of sequences"]["pck_all"] == 100
     assert found["mean of sequences"]["mpjpe_17"] < 60
+    universal = rows(model, tmp_path, "--protocol", "mupots", "--boxes", "truth", table=2)["mean of sequences"]
+    assert universal["mpjpe_17"] < 70
+    # Universal people are larger by a fifth here and stand as much farther, and people are found too near as it is.
+    assert universal["a_mpjpe"] - found["mean of sequences"]["a_mpjpe"] == pytest.approx(0.2 * 3850, rel=0.1)
 
 
 def test_people_of_whole_frames_are_found_by_the_detector(model, tmp_path):

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.data.skeletons import MUPOTS_17
 from training.evaluation.protocols.mupots import Crowd, match, tables, with_true_bones
+
+PARENTS = (1, 15, 1, 2, 3, 1, 5, 6, 14, 8, 9, 14, 11, 12, 14, 14, 1)
+"""Of each joint in the test set's own evaluation, which stretches bones; head and its top both hang on the neck (1)."""
 
 
 def crowd(count: int, sequence: str = "TS1", seed: int = 0) -> Crowd:
@@ -15,7 +17,7 @@ def crowd(count: int, sequence: str = "TS1", seed: int = 0) -> Crowd:
     true_mm = random.normal(0, 300, (count, 17, 3)) + np.array([0, 0, 4000])
     true_mm[..., 0] += 1500 * np.arange(count)[:, None]
     true_px = 1000 * true_mm[..., :2] / true_mm[..., 2:] + 500
-    return Crowd(sequence, true_mm, true_px, true_mm.copy(), true_px.copy())
+    return Crowd(sequence, true_mm, true_px, true_mm.copy(), true_mm.copy(), true_px.copy())
 
 
 def test_people_are_matched_whatever_their_order():
@@ -56,7 +58,9 @@ def test_bones_get_the_true_lengths_and_keep_their_directions():
     true, found = random.normal(0, 300, (2, 5, 17, 3))
     stretched = with_true_bones(found, true)
     assert stretched[:, 14] == pytest.approx(found[:, 14])
-    for parent, child in MUPOTS_17.edges:
+    for child, parent in enumerate(PARENTS):
+        if child == parent:
+            continue
         lengths = [np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1) for poses in (stretched, true)]
         assert lengths[0] == pytest.approx(lengths[1])
         bones = [poses[:, child] - poses[:, parent] for poses in (stretched, found)]
@@ -89,6 +93,8 @@ def test_aligned_and_absolute_errors_of_subsets_of_joints():
     assert row["mpjpe_14"] == pytest.approx(0, abs=1e-9)
     assert row["mpjpe_16"] == pytest.approx(170 / 16)
     assert row["mpjpe_17"] == pytest.approx(10)
+    assert row["a_mpjpe_14"] == pytest.approx(200)
+    assert row["a_mpjpe_16"] == pytest.approx((15 * 200 + np.hypot(200, 170)) / 16)
     assert row["a_mpjpe"] == pytest.approx((16 * 200 + np.hypot(200, 170)) / 17)
     assert (row["pck"], row["a_pck"]) == (100, 0)
 
@@ -96,10 +102,32 @@ def test_aligned_and_absolute_errors_of_subsets_of_joints():
 def test_the_mean_is_over_sequences_not_over_people():
     many, few = crowd(3, "TS1"), crowd(1, "TS2", seed=5)
     nobody = replace(few, found_mm=few.found_mm[:0], found_px=few.found_px[:0])
-    as_found, true_bones = tables([many, nobody])
+    as_found, true_bones, universal = tables([many, nobody])
     assert as_found.rows["mean of sequences"]["pck_all"] == 50
     assert as_found.rows["mean of sequences"]["annotated"] == 4
     assert as_found.rows["TS2"]["pck_all"] == 0
     assert np.isnan(as_found.rows["TS2"]["mpjpe_17"])
     assert as_found.rows["mean of sequences"]["mpjpe_17"] == pytest.approx(0, abs=1e-9)
     assert true_bones.rows["mean of sequences"]["pck_all"] == 50
+    assert universal.rows["mean of sequences"]["pck_all"] == 50
+
+
+def test_published_numbers_compare_with_people_of_standard_size():
+    one = crowd(2)
+    short = one.true_mm * 0.8  # who look the same: nearer and smaller
+    as_found, true_bones, universal = (
+        table.rows["TS1"] for table in tables([replace(one, universal_mm=short, found_mm=one.true_mm * 0.9)])
+    )
+    size = np.linalg.norm(one.true_mm - one.true_mm[:, 14:15], axis=-1)
+    assert as_found["mpjpe_17"] == pytest.approx(0.1 * size.mean())
+    assert as_found["a_pck"] == 0
+    for row in (true_bones, universal):
+        assert row["mpjpe_17"] == pytest.approx(0, abs=1e-6)
+        assert row["auc"] == pytest.approx(100 * 30 / 31)
+    # Their pelvis is a tenth of the distance too near, or too far.
+    away = 0.1 * np.linalg.norm(one.true_mm[:, 14], axis=-1).mean()
+    assert (true_bones["a_mpjpe"], universal["a_mpjpe"]) == pytest.approx((away, away))
+    standing = replace(one, universal_mm=short, found_mm=one.true_mm * 0.8)
+    as_found, _, universal = (table.rows["TS1"] for table in tables([standing]))
+    assert (universal["a_pck"], universal["a_mpjpe"]) == (100, pytest.approx(0, abs=1e-6))
+    assert as_found["a_pck"] == 0
