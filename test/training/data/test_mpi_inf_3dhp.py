@@ -12,8 +12,8 @@ import pytest
 from test.training.data.scene import body, check, convert, paint, samples, write_picture, write_video
 from test.training.data.studio import SIDE, project, write_labels
 
-PAINTED = (7, 12, 20)
-"""head_top, left_hand, left_ankle."""
+PAINTED = (7, 11, 20)
+"""head_top, left_wrist, left_ankle."""
 TEST_PAINTED = (0, 4, 13)
 """head_top, right_wrist, left_ankle."""
 
@@ -60,6 +60,20 @@ def test_somebody_partly_outside_the_picture_is_left_out(tmp_path: Path) -> None
     (sample,) = samples(tmp_path / "out", "validation").values()
     assert sample.facts["frame"] == 5
     assert sample.visibility[12] == 0
+
+
+def test_hands_and_feet_neither_widen_the_box_nor_make_a_frame_new(tmp_path: Path) -> None:
+    pose = pose_of_28()
+    ends = [12, 17, 21, 22, 26, 27]  # hands, feet and toes, which the test set has not
+    pose[ends, 1] = 1200
+    poses = np.stack([pose] * 6)
+    poses[5, ends, 0] += 150
+    write_recording(tmp_path / "root", poses)
+    arguments = ("mpi-inf-3dhp", "--data-root", tmp_path / "root", "--out", tmp_path / "out", "--split", "validation")
+    assert convert(*arguments) == 0
+    (sample,) = samples(tmp_path / "out", "validation").values()
+    others = np.delete(sample.joints_px, ends, axis=0)
+    assert (sample.box[2:] - sample.box[:2]).max() < 1.2 * (others.max(axis=0) - others.min(axis=0)).max()
 
 
 def test_the_mask_is_the_piece_of_the_foreground_that_fits_the_person(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from test.training.data.scene import body, check, convert, paint, samples, write_picture
 from test.training.data.studio import SIDE, project, write_labels
 
-PAINTED = (7, 12, 20)
+PAINTED = (7, 11, 20)
 
 
 def person(x: float, z: float, seed: int) -> np.ndarray:
@@ -71,16 +71,26 @@ def test_people_come_from_the_recordings_they_were_cut_from(tmp_path: Path, caps
     assert "has 1 of the 2 that sampled_dataset_info.mat tells of" in capsys.readouterr().out.replace("\n", "")
 
 
+def test_hands_and_feet_do_not_widen_the_box(tmp_path: Path) -> None:
+    write_set(tmp_path / "root")
+    pose = POSES[1].copy()
+    pose[[12, 17, 22, 27], 1] = 1400  # hands and toes
+    write_labels(tmp_path / "root" / "mpi_inf_3dhp" / "S1" / "Seq1", {CAMERA: np.stack([pose, pose])})
+    assert convert("muco", "--data-root", tmp_path / "root", "--out", tmp_path / "out") == 0
+    sample = samples(tmp_path / "out", "train")["000001_0"]
+    assert (sample.joints_px[[12, 17, 22, 27], 1] > sample.box[3]).all()
+
+
 def test_joints_behind_somebody_nearer_are_hidden(tmp_path: Path) -> None:
     write_set(tmp_path / "root")
-    # The same two, the farther one moved aside so that only one hand is behind the nearer one.
+    # The same two, the farther one moved aside so that only one wrist is behind the nearer one.
     aside = POSES[2] + np.array([-900, 0, 0])
-    aside[12] = [450 * 5000 / 3600, 0, 5000]
+    aside[11] = [450 * 5000 / 3600, 0, 5000]
     write_labels(tmp_path / "root" / "mpi_inf_3dhp" / "S2" / "Seq1", {CAMERA: np.stack([aside, aside])})
     assert convert("muco", "--data-root", tmp_path / "root", "--out", tmp_path / "out") == 0
     sample = samples(tmp_path / "out", "train")["000001_1"]
-    assert np.flatnonzero(sample.visibility == 1).tolist() == [12]
-    assert (np.delete(sample.visibility, 12) == 2).all()
+    assert np.flatnonzero(sample.visibility == 1).tolist() == [11]
+    assert (np.delete(sample.visibility, 11) == 2).all()
 
 
 def test_a_picture_of_somebody_whose_labels_are_missing_is_left_out(

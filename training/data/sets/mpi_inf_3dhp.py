@@ -2,7 +2,7 @@
 
 Training takes every fifth frame of S1 to S7 in which all joints of the test set's skeleton are in the picture and one
 moved by 100 mm; S8 is for validation. The eight cameras at the height of chest and knee are used. The test has every
-valid frame of TS1 to TS6.
+valid frame of TS1 to TS6. Everywhere boxes are around the test set's joints, without hands, feet and toes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ ACTIVITIES = ("Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floo
 SCENES = {"TS1": "studio", "TS2": "studio", "TS3": "indoors", "TS4": "indoors", "TS5": "outdoors", "TS6": "outdoors"}
 BOX_SCALE = 1.1
 """Around the joints, which end before the body does."""
-IN_PICTURE = MPI_INF_3DHP_28.indices(MPI_INF_3DHP_17.names)
+TEST_JOINTS = MPI_INF_3DHP_28.indices(MPI_INF_3DHP_17.names)
+"""Of the 28 in the training set's files."""
 
 LAYOUT = """\
   S1/Seq1/annot.mat
@@ -93,8 +94,9 @@ class Recording:
     ) -> Iterator[Example]:
         new = MovementFilter()
         for frame in range(0, min(len(poses), len(universal)), FRAME_STEP):
-            joints_px = camera.project(poses[frame])
-            if not inside(joints_px[IN_PICTURE], camera.width, camera.height).all() or not new.takes(poses[frame]):
+            joints_mm = poses[frame, TEST_JOINTS]
+            joints_px = camera.project(joints_mm)
+            if not inside(joints_px, camera.width, camera.height).all() or not new.takes(joints_mm):
                 continue
             try:
                 image = video.frame(frame)

@@ -22,7 +22,7 @@ from metric_pose_ros.geometry.camera import Camera
 from training.data.example import Example, Floats, box_around, inside
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, first_folder, read_picture
-from training.data.sets.mpi_inf_3dhp import BOX_SCALE, read_cameras, read_poses
+from training.data.sets.mpi_inf_3dhp import BOX_SCALE, TEST_JOINTS, read_cameras, read_poses
 from training.data.shards import Problems
 from training.data.skeletons import MPI_INF_3DHP_28
 
@@ -98,7 +98,7 @@ class Pictures:
                     person.camera,
                     MPI_INF_3DHP_28,
                     person.joints_mm,
-                    box_around(joints_px, BOX_SCALE),
+                    box_around(joints_px[TEST_JOINTS], BOX_SCALE),
                     hidden=hidden,
                     universal_mm=person.universal_mm,
                     facts=facts,
