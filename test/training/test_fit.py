@@ -149,6 +149,26 @@ def test_two_processes_make_of_a_batch_what_one_makes(figures, tmp_path):
         assert torch.allclose(value, other["model"][name], atol=1e-5), name
 
 
+def refused_as_process_of(rank, port, config, out):
+    try:
+        as_process_of(rank, 2, port, config, out)
+    except ValueError as error:
+        (out / "refused").write_text(str(error))
+
+
+def test_a_process_that_does_not_see_the_others_checkpoint_ends_the_run(figures, whole, tmp_path):
+    config, port = configuration(figures), free_port()
+    folders = [tmp_path / f"machine{rank}" for rank in range(2)]
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / "last.ckpt").write_bytes((whole / "last.ckpt").read_bytes())
+    both = [start(refused_as_process_of, rank, port, config, folder) for rank, folder in enumerate(folders)]
+    for process in both:
+        process.join()
+    for folder in folders:
+        assert "find the steps [10, 0]: --out must be one folder" in (folder / "refused").read_text()
+
+
 def test_a_frozen_backbone_stays_as_it_is_and_the_rest_learns(figures, tmp_path):
     config = configuration(figures, freeze_backbone=True, steps=2)
     assert run_fit(config, tmp_path / "frozen") == 0

@@ -163,8 +163,22 @@ class Run:
         """Goes on from the checkpoint if there is one.
 
         Raises:
-            ValueError: if it is one of another model.
+            ValueError: if it is one of another model, or not all processes find the same one.
         """
+        resumed = self._load()
+        if self.fabric.world_size > 1:
+            # Processes at different steps would share gradients of different weights, and no error would say so.
+            here = torch.tensor(self.step, device=self.fabric.device)
+            steps = self.fabric.all_gather(here).flatten().tolist()  # type: ignore[union-attr]
+            if len(set(steps)) > 1:
+                raise ValueError(
+                    f"of the checkpoint in {self.out}, the {len(steps)} processes find the steps {steps}: --out must "
+                    "be one folder that all machines see"
+                )
+        return resumed
+
+    def _load(self) -> bool:
+        """Takes what the checkpoint says; whether there is one."""
         path = self.out / CHECKPOINT
         if not path.is_file():
             return False
