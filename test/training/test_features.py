@@ -105,6 +105,10 @@ def test_a_cache_of_other_joints_or_of_several_sets_is_refused(config, tmp_path)
     mixed = {**config, "data": {**config["data"], "train": config["data"]["train"] * 2}}
     with pytest.raises(ValueError, match="maps are cached of one only"):
         run_fit(mixed, tmp_path / "b")
+    for held_out in ({"shards": str(tmp_path)}, {"bank": "bank.npz"}):
+        elsewhere = {**config, "data": {**config["data"], "validation": held_out}}
+        with pytest.raises(ValueError, match="validate with another split of that folder"):
+            run_fit(elsewhere, tmp_path / "c")
 
 
 def test_fit_caches_what_is_missing(config, tmp_path):

@@ -222,6 +222,7 @@ def fill_cache(config: dict[str, Any], splits: Sequence[str], threads: int = 1, 
 
     Raises:
         FileNotFoundError: if a split has no shards.
+        ValueError: if the configuration names more folders of shards than one.
     """
     model, data = config["model"], config["data"]
     folder, todo = Path(only_set(data)["shards"]), []
@@ -246,14 +247,21 @@ def fill_cache(config: dict[str, Any], splits: Sequence[str], threads: int = 1, 
 
 
 def only_set(data: dict[str, Any]) -> dict[str, Any]:
-    """The one set of shards whose maps are cached.
+    """The one set of shards whose maps are cached, all its splits.
 
     Raises:
-        ValueError: if the configuration mixes several.
+        ValueError: if the configuration mixes several, or validates with another.
     """
     if len(data["train"]) != 1:
         raise ValueError(
             f"data.train mixes {len(data['train'])} sets, but maps are cached of one only: leave out data.cache, or "
             "all other sets"
         )
-    return data["train"][0]
+    one = data["train"][0]
+    held_out = data.get("validation", one)
+    if "shards" not in held_out or Path(held_out["shards"]) != Path(one["shards"]):
+        raise ValueError(
+            f"data.validation is {held_out}, but maps are cached of {one['shards']} only, all its splits: leave out "
+            "data.cache, or validate with another split of that folder"
+        )
+    return one
