@@ -29,7 +29,7 @@ from metric_pose_ros.image_network import TWIN
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
-from training.exporting.calibrate import calibrate, predict_validation
+from training.exporting.calibrate import calibrate, predict_shards, predict_validation
 from training.exporting.held_out import validation_crops
 from training.exporting.precision import LARGEST_DIFFERENCE, PRECISIONS, store_weights_as_fp16, with_rounded_weights
 from training.model_file import METADATA_KEY, PoseFile
@@ -234,8 +234,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="SHARDS",
-        help="int8: people to find ranges and cost on; --target gpu: people to find "
-        "on how much of the network stays fp32",
+        help="a checkpoint: people to calibrate on, instead of those that its configuration validates on; int8: "
+        "people to find ranges and cost on; --target gpu: people to find on how much of the network stays fp32",
     )
     parser.add_argument(
         "--keep", nargs="*", metavar="PATTERN", help="int8: parts of the graph that stay float, by their nodes' names"
@@ -265,7 +265,10 @@ def _export(arguments: argparse.Namespace) -> int:
     if not arguments.no_calibration:
         problems = Problems()
         try:
-            found = predict_validation(model, config, arguments.samples, problems)
+            if arguments.calibration is None:
+                found = predict_validation(model, config, arguments.samples, problems)
+            else:
+                found = predict_shards(model, arguments.calibration, arguments.samples, problems)
         except (OSError, ValueError) as error:
             raise ValueError(f"there is nothing to calibrate on: {error}; or give --no-calibration") from error
         labelled = calibrate(model, found)

@@ -254,6 +254,26 @@ def test_without_a_validation_split_it_says_what_to_do(trained, tmp_path, capsys
     assert "--no-calibration" in said
 
 
+def test_nothing_is_calibrated_on_the_people_of_the_test_but_on_others_if_they_are_named(trained, tmp_path, capsys):
+    state = torch.load(trained, weights_only=True)
+    state["config"]["data"]["validation"]["split"] = "test"
+    tested = tmp_path / "tested.ckpt"
+    torch.save(state, tested)
+    assert main(["export", str(tested), "--out", str(tmp_path / "a.onnx")]) == 1
+    said = capsys.readouterr().err
+    assert f"data.validation is the test split of {trained.parent}" in said
+    assert "--calibration SHARDS" in said
+    assert "--no-calibration" in said
+    assert not (tmp_path / "a.onnx").exists()
+    others = ["--calibration", str(trained.parent)]
+    assert main(["export", str(tested), "--out", str(tmp_path / "b.onnx"), *others]) == 0
+    assert main(["export", str(trained), "--out", str(tmp_path / "c.onnx")]) == 0
+    assert capsys.readouterr().out.count("calibrated on 12 examples") == 2
+    given = {name: value.numpy() for name, value in inputs().items()}
+    one, other = (PoseFile(tmp_path / f"{name}.onnx").run(**given) for name in "bc")
+    assert one["std"] == pytest.approx(other["std"])
+
+
 def test_without_pictures_made_up_ones_are_compared_on(trained, tmp_path, caplog):
     model, config = load_model(trained)
     config["data"]["train"][0]["shards"] = config["data"]["validation"]["shards"] = str(tmp_path / "nowhere")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.progress import track
 
+from training.data.augmentation import NOTHING
+from training.data.batches import ExampleMaker
 from training.data.shards import Problems
-from training.data.sources import open_source
+from training.data.sources import HeldOutShards, open_source
 from training.evaluation.calibration import Floats, fit_size, fit_std
 from training.evaluation.metrics import centred
 from training.fitting.validation import Predictions, predict
@@ -24,9 +27,30 @@ def predict_validation(model: PoseModel, config: dict[str, Any], limit: int, pro
 
     Raises:
         FileNotFoundError: if the split is not where the configuration says.
+        ValueError: if nothing of it can be read, or it is the test split.
+    """
+    data = config["data"]
+    part = data.get("validation", {})
+    if part.get("split") == "test":
+        raise ValueError(
+            f"data.validation is the test split of {part.get('shards')}, and a model that is calibrated on the people "
+            "whom it is measured on looks better than it is; name others by --calibration SHARDS, whose validation "
+            "split is taken"
+        )
+    source = open_source(data, model, config.get("fit", {}).get("seed", 1), torch.device("cpu"), problems)
+    return predict(model, track(source.validation(limit, BATCH), description="calibrating", total=None))
+
+
+def predict_shards(model: PoseModel, shards: Path, limit: int, problems: Problems) -> Predictions:
+    """What a model says of at most `limit` examples of the validation split of a folder of shards.
+
+    Raises:
+        FileNotFoundError: if there are no shards of the split.
         ValueError: if nothing of it can be read.
     """
-    source = open_source(config["data"], model, config.get("fit", {}).get("seed", 1), torch.device("cpu"), problems)
+    maker = ExampleMaker([], model.space, model.crop_side, NOTHING, 1)
+    part = {"shards": shards, "split": "validation"}
+    source = HeldOutShards(part, maker, torch.device("cpu"), problems)
     return predict(model, track(source.validation(limit, BATCH), description="calibrating", total=None))
 
 
