@@ -7,6 +7,7 @@ turned as the face, and those of the trunk as the body, see `metric_pose_ros.lim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ class Known(NamedTuple):
 
 
 def known(message: Any, static: bool) -> list[Known]:
-    """What a TFMessage says, without people's own frames (REP-155): these lead nowhere else, and are ever new ones.
+    """What a TFMessage says, without the frames of people that we publish: these lead nowhere else, and are ever new.
 
     Args:
         message: tf2_msgs/TFMessage of rclpy or rosbags.
@@ -115,8 +116,8 @@ def known(message: Any, static: bool) -> list[Known]:
 
 
 def is_body(frame: str) -> bool:
-    """Whether a frame is that of a person's body."""
-    return frame.lstrip("/").startswith("body_")
+    """Whether a frame is that of a person's body as we name them; a robot has a ``body_link``, perhaps."""
+    return re.fullmatch(r"body_p\d+", frame.lstrip("/")) is not None
 
 
 def _transform(types: MessageTypes, header: Any, child: str, origin: npt.NDArray, turned: Any) -> Any:

@@ -146,6 +146,21 @@ def test_ever_new_frames_do_not_fill_the_memory() -> None:
     assert frames.pose("odom", "f7", 2.0)[0, 3] == 1
 
 
+def test_where_there_are_too_many_frames_those_that_are_gone_make_room() -> None:
+    frames = Frames(keep_s=10.0)
+    still = np.array([1.0, 0, 0, 0])
+    frames.add("base", "camera", STATIC, np.zeros(3), still)
+    for number in range(12_000):  # a people detector that names ever new ones
+        stamp = number / 500
+        frames.add("odom", f"f{number}", stamp, np.zeros(3), still)
+        if number % 100 == 0:
+            frames.add("odom", "base", stamp, np.zeros(3), still)
+    frames.pose("odom", "camera", 23.8)
+    frames.pose("odom", "f11999", 23.998)
+    with pytest.raises(FramesError, match="no transforms connect"):
+        frames.pose("odom", "f0", 0.0)
+
+
 def test_between_stamps_that_are_not_a_second_apart_the_share_of_the_way_counts() -> None:
     frames = Frames()
     add(frames, "odom", "base", 10.0, TURN, (0.0, 0.0, 0.0))

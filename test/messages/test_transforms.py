@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from metric_pose_ros.messages.transforms import body_frame, from_people
+from metric_pose_ros.messages.transforms import body_frame, from_people, is_body, known
 from metric_pose_ros.messages.types import MessageTypes
 from metric_pose_ros.people import Person
 from metric_pose_ros.skeleton import COCO_17, Skeleton
@@ -109,6 +109,20 @@ def test_hips_that_coincide_do_not_turn_the_body_at_random() -> None:
 def test_people_without_a_tracker_are_called_by_their_place(types: MessageTypes, header: Any) -> None:
     frames = by_child(from_people(types, header, [standing(""), standing("", (1.0, 0, 3.0))], 0.3))
     assert {"body_p1", "body_p2"} <= set(frames)
+
+
+def test_people_are_left_out_of_what_is_known_and_a_robots_own_body_is_not(types: MessageTypes, header: Any) -> None:
+    message = from_people(types, header, [standing("p12")], 0.3)
+    assert known(message, False) == []
+    message.transforms[0].header.frame_id, message.transforms[0].child_frame_id = "body_link", "body_camera"
+    del message.transforms[1:]
+    assert [(each.parent, each.child) for each in known(message, False)] == [("body_link", "body_camera")]
+
+
+@pytest.mark.parametrize("frame", ["body_link", "body_camera_optical_frame", "body_p", "body_p1_link", "body_abcde"])
+def test_frames_that_only_begin_as_a_persons_are_of_somebody_else(frame: str) -> None:
+    assert not is_body(frame)
+    assert is_body("/body_p1")
 
 
 def test_a_skeleton_without_a_neck_takes_the_middle_of_the_shoulders() -> None:
