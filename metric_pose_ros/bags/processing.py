@@ -67,14 +67,13 @@ def process(job: Job, open_streams: OpenStreams, progress: Progress) -> Outcome:
         settings = job.settings
         topics = topics_of_cameras(source, job)
         made_of = notes(job, source, topics)
-        if not job.overwrite and is_made_of(job.target, made_of):
+        storage = job.storage or source.storage
+        if not job.overwrite and is_made_of(job.target, storage, made_of):
             return Outcome(done_before=True)
         if job.target.resolve() == job.source.resolve():
             raise BagError(f"{job.target} is the bag to read: give another name for the result")
         with ExitStack() as stack:
-            result = stack.enter_context(
-                Result(job.target, job.storage or source.storage, source.custom | made_of, job.overwrite)
-            )
+            result = stack.enter_context(Result(job.target, storage, source.custom | made_of, job.overwrite))
             log = _Log()
             frames = RecordedFrames(job.source, Complaints(log, float("inf")))
             stack.callback(frames.close)

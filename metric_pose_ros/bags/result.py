@@ -134,12 +134,12 @@ def _writing(target: Path) -> Iterator[None]:
         raise BagError(f"{target} cannot be written: {error}. Is there room left, and may it be written to?") from error
 
 
-def is_made_of(target: Path, notes: Mapping[str, str]) -> bool:
-    """Whether there is a whole bag with these notes."""
+def is_made_of(target: Path, storage: str, notes: Mapping[str, str]) -> bool:
+    """Whether there is a whole bag of this storage with these notes."""
     if not target.is_dir():
         return False
     try:
         with Source(target) as there:
-            return all(there.custom.get(key) == value for key, value in notes.items())
+            return there.storage == storage and all(there.custom.get(key) == value for key, value in notes.items())
     except (BagError, OSError):
         return False

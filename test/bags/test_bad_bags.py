@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,9 @@ def test_a_result_of_the_same_is_not_made_again(tmp_path: Path) -> None:
     before = recorded.files(tmp_path / "out")
     assert process(job, PeopleInTheImage, lambda done, total: None).done_before
     assert recorded.files(tmp_path / "out") == before
-    assert "exists already" in refused(bag, tmp_path / "out", left_out=("/chatter",))  # it would be another bag
+    assert process(replace(job, storage="mcap"), PeopleInTheImage, lambda done, total: None).done_before
+    for options in ({"left_out": ("/chatter",)}, {"storage": "sqlite3"}):  # it would be another bag
+        assert "exists already: give another name, or --overwrite" in refused(bag, tmp_path / "out", **options)
 
 
 def test_two_at_once_do_not_write_the_same_bag(tmp_path: Path) -> None:
