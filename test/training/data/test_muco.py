@@ -81,6 +81,19 @@ def test_hands_and_feet_do_not_widen_the_box(tmp_path: Path) -> None:
     assert (sample.joints_px[[12, 17, 22, 27], 1] > sample.box[3]).all()
 
 
+def test_people_are_of_the_split_of_their_subject(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_set(root)
+    write_labels(root / "mpi_inf_3dhp" / "S8" / "Seq1", {CAMERA: np.stack([POSES[3], POSES[3]])})
+    origins = np.tile([[subject, 1, CAMERA, FRAME] for subject in (1, 2, 8, 4)], (2, 1, 1))
+    write_info(root / "muco" / "sampled_dataset_info.mat", origins)
+    assert convert("muco", "--data-root", root, "--out", tmp_path / "out") == 0
+    assert sorted(samples(tmp_path / "out", "train")) == ["000001_0", "000001_3"]
+    assert convert("muco", "--data-root", root, "--out", tmp_path / "out", "--split", "validation") == 0
+    (held_out,) = samples(tmp_path / "out", "validation").values()
+    assert (held_out.key, held_out.facts["subject"]) == ("000001_2", "S8")
+
+
 def test_joints_behind_somebody_nearer_are_hidden(tmp_path: Path) -> None:
     write_set(tmp_path / "root")
     # The same two, the farther one moved aside so that only one wrist is behind the nearer one.

@@ -68,7 +68,12 @@ def write_people(folder: Path, skeleton: Skeleton, data_set: str, facts: list[di
     ("protocol", "skeleton", "facts", "groups"),
     [
         ("h36m", H36M_17, [{"action": a} for a in ("Eating", "Eating", "Waiting", "Waiting")], {"Eating", "Waiting"}),
-        ("3dhp", MPI_INF_3DHP_17, [{"sequence": "TS1", "action": "Standing"}] * 4, {"TS1", "activity Standing"}),
+        (
+            "3dhp",
+            MPI_INF_3DHP_17,
+            [{"sequence": "TS1", "scene": "studio", "action": "Standing"}] * 4,
+            {"TS1", "scene studio", "activity Standing"},
+        ),
         ("3dpw", SMPL_24, [{"sequence": f"downtown_{n}"} for n in range(4)], {"downtown_0", "downtown_3"}),
     ],
 )

@@ -3,7 +3,8 @@
 The set is distributed as Matlab scripts that make it of MPI-INF-3DHP. They leave the pictures in the folder
 ``unaugmented_set_001`` and, in ``sampled_dataset_info.mat``, which frame (subject, sequence, camera, frame) each
 person is from. The labels are those of MPI-INF-3DHP. Who stands nearer hides who stands behind, and somebody mostly
-hidden does not count.
+hidden does not count. People belong to the split of their subject in MPI-INF-3DHP, so that nobody is trained on there
+and validated with here; beside them, pictures show people of the other split as well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from metric_pose_ros.geometry.camera import Camera
 from training.data.example import Example, Floats, box_around, inside
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, first_folder, read_picture
-from training.data.sets.mpi_inf_3dhp import BOX_SCALE, TEST_JOINTS, read_cameras, read_poses
+from training.data.sets.mpi_inf_3dhp import BOX_SCALE, SUBJECTS, TEST_JOINTS, read_cameras, read_poses
 from training.data.shards import Problems
 from training.data.skeletons import MPI_INF_3DHP_28
 
@@ -63,14 +64,16 @@ class Pictures:
         images: their folder.
         name: of the part.
         entries: pairs of a picture's number, from 1, and its people.
+        subjects: who of them is wanted.
     """
 
     images: Path
     name: str
     entries: tuple[tuple[int, tuple[Person, ...]], ...]
+    subjects: tuple[int, ...]
 
     def examples(self, problems: Problems) -> Iterator[Example]:
-        """Person after person of each picture, without those who are mostly hidden."""
+        """Person after person of each picture who is wanted, without those who are mostly hidden."""
         for number, people in self.entries:
             try:
                 image = read_picture(self.images / f"{number:06d}.jpg")
@@ -79,6 +82,8 @@ class Pictures:
                 continue
             for index, hidden in enumerate(hidden_joints(people)):
                 person = people[index]
+                if person.origin[0] not in self.subjects:
+                    continue
                 joints_px = person.camera.project(person.joints_mm)
                 seen = inside(joints_px, person.camera.width, person.camera.height) & ~hidden
                 if seen.mean() < 1 - MOST_HIDDEN:
@@ -135,11 +140,14 @@ def pictures(root: Path, split: str, problems: Problems) -> list[Part]:
     if len(made) < len(origins):
         problems.note("pictures", f"{images} has {len(made)} of the {len(origins)} that {info.name} tells of")
     people = _people(origins, made, studio, problems)
-    entries = [(number, people[number]) for number in made if number in people]
-    return [
-        Pictures(images, f"{split}_{start // PICTURES_IN_PART:04d}", tuple(entries[start : start + PICTURES_IN_PART]))
-        for start in range(0, len(entries), PICTURES_IN_PART)
+    subjects = SUBJECTS[split]
+    entries = [
+        (number, people[number])
+        for number in made
+        if number in people and any(person.origin[0] in subjects for person in people[number])
     ]
+    parts = [entries[start : start + PICTURES_IN_PART] for start in range(0, len(entries), PICTURES_IN_PART)]
+    return [Pictures(images, f"{split}_{number:04d}", tuple(part), subjects) for number, part in enumerate(parts)]
 
 
 def read_origins(info: Path) -> npt.NDArray[np.int64]:
@@ -208,4 +216,4 @@ def _people(
     }
 
 
-DATA_SET = DataSet("muco", ("train",), LAYOUT, pictures)
+DATA_SET = DataSet("muco", ("train", "validation"), LAYOUT, pictures)

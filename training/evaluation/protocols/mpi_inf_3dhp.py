@@ -84,9 +84,10 @@ def _factor(true: Floats, standard: Floats) -> Floats:
 
 
 def tables(people: People) -> list[Table]:
-    """By sequence and by activity."""
+    """By sequence, by scene and by activity."""
     rows = {"all": score(people)}
     rows |= {name: score(group) for name, group in people.by("sequence").items()}
+    rows |= {name: score(group) for name, group in people.by("scene", "scene ").items()}
     rows |= {name: score(group) for name, group in people.by("action", "activity ").items()}
     return [Table("sequences", PROTOCOL.title, "people", COLUMNS, rows)]
 
