@@ -62,10 +62,11 @@ class MetrabsHead(Head):
         space: the joints.
         geometry: the heatmaps' cells.
         losses: ``paper``, or ``current``, which has of the authors' current code the projection loss, the absolute loss
-            that forgives depth far away, and the weights. It differs from that code in three things. The relative loss
+            that forgives depth far away, and the weights. It differs from that code in four things. The relative loss
             is of the 3D heatmaps' pose, theirs of the placed one. The 2D heatmaps have a loss of their own (``image``),
-            which theirs have not. 2D-only examples teach as in the paper, the 2D heatmaps directly and the 3D ones up
-            to place and size; theirs by the projection of the placed pose alone, of joints placed in the field of view.
+            which theirs have not. The projection loss counts joints whose truth is in the field of view, theirs those
+            that are placed in it with the truth in it or near. 2D-only examples teach as in the paper, the 2D heatmaps
+            directly and the 3D ones up to place and size; theirs by the projection of the placed pose alone.
         weights: of the losses, instead of those of `losses`.
         absolute_after: share of the training before the absolute loss begins; depths are wild at first.
         weak_until: share of the training in which poses are placed by weak perspective.
