@@ -23,10 +23,15 @@ Floats = npt.NDArray[np.floating]
 _GRID = 16
 """Crop px between the points where a distorted crop is computed exactly; splines in between are good to 0.01 px on real
 lenses."""
+_FINE_GRID = 4
+"""The same where some of those points lie far outside the image; cubics in between are good to 0.03 px inside it."""
 FACTORS = (1, 2, 3, 4, 6, 8, 12)
 """By how much an image may be shrunk before a crop is sampled from it; few, so that the GPU's graph does the same."""
-_OUTSIDE = -1e4
-"""A pixel coordinate far outside any image, for crop pixels that look where the lens does not."""
+MIDDLE = 0.125
+"""Of a crop's width, how wide the part is whose zoom counts for all of it: the border of a crop at the edge of a wide
+image looks far outside the image, where every step is large."""
+_OUTSIDE = 1e4
+"""A pixel coordinate far outside any image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +90,11 @@ def look_at(
     return Crop(rotation, np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1]]), side)
 
 
+def middle_of(side: int) -> Floats:
+    """(4, 2) px, the corners of the middle of a crop of `side` px, as large as `MIDDLE` says."""
+    return (side - 1) / 2 + MIDDLE * side / 2 * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
+
+
 def sample(image_bgr: npt.NDArray, camera: Camera, crops: list[Crop], out: npt.NDArray[np.float32]) -> None:
     """Looks at the image through each crop camera.
 
@@ -103,28 +113,68 @@ def sample(image_bgr: npt.NDArray, camera: Camera, crops: list[Crop], out: npt.N
 
 def _warp(image: npt.NDArray, camera: Camera, crop: Crop) -> npt.NDArray:
     """(S, S, 3) uint8 BGR seen by the crop camera."""
+    return _warp_straight(image, camera, crop) if camera.straight else _warp_bent(image, camera, crop)
+
+
+def _warp_straight(image: npt.NDArray, camera: Camera, crop: Crop) -> npt.NDArray:
+    """The same where the lens has no distortion."""
     side = crop.side
     homography = camera.K @ crop.rotation.T @ np.linalg.inv(crop.K)
-    corners = np.array([[0, 0, 1], [side - 1, 0, 1], [0, side - 1, 1], [side - 1, side - 1, 1]], float) @ homography.T
-    # A homography mirrors what lies behind the camera into the image, so such wide crops take the map.
-    if camera.straight and corners[:, 2].min() > 0.05 * corners[:, 2].max():
-        points = corners[:, :2] / corners[:, 2:]
-        window = _Window.around(image, points, side)
-        if window is None:
-            return np.zeros((side, side, 3), np.uint8)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpPerspective(window.pixels(image), window.matrix @ homography, (side, side), flags=flags)
-    nodes = np.arange(0, side + _GRID, _GRID, dtype=float)
-    x, y = np.meshgrid(nodes, nodes)
-    points = camera.project(crop.rays(np.stack([x.ravel(), y.ravel()], axis=1)))
-    points = np.nan_to_num(np.clip(points, _OUTSIDE, -_OUTSIDE), nan=_OUTSIDE)
-    window = _Window.around(image, points, side)
+    seen = _corners(side) @ homography.T
+    depth = seen[:, 2]
+    middle = seen[4:, :2] / depth[4:, None]
+    behind = depth.min() <= 0.05 * depth.max()
+    points = np.array([[0, 0], image.shape[1::-1]], float) if behind else seen[:4, :2] / depth[:4, None]
+    window = _Window.around(image, points, _zoom(middle, side))
     if window is None:
         return np.zeros((side, side, 3), np.uint8)
-    weights = _spline(side)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(window.pixels(image), window.matrix @ homography, (side, side), flags=flags)
+    if behind:  # a homography mirrors what lies there into the image
+        pixels = np.arange(side)
+        along, down, there = homography[2]
+        warped[along * pixels + down * pixels[:, None] + there <= 0] = 0
+    return warped
+
+
+def _warp_bent(image: npt.NDArray, camera: Camera, crop: Crop) -> npt.NDArray:
+    """The same through any lens."""
+    side = crop.side
+    nodes, weights = _splines(side)
+    points = _project(camera, crop, nodes)
+    if not np.abs(points).max() <= _OUTSIDE:  # splines would swing from there as far as into the image
+        nodes, weights = _cubics(side)
+        points = np.nan_to_num(np.clip(_project(camera, crop, nodes), -_OUTSIDE, _OUTSIDE), nan=_OUTSIDE)
+    window = _Window.around(image, points, _zoom(camera.project(crop.rays(middle_of(side))), side))
+    if window is None:
+        return np.zeros((side, side, 3), np.uint8)
     coarse = window.apply(points).reshape(len(nodes), len(nodes), 2).astype(np.float32)
     map_x, map_y = (_product(_product(weights, coarse[..., axis]), weights.T) for axis in (0, 1))
     return cv2.remap(window.pixels(image), map_x, map_y, cv2.INTER_LINEAR)
+
+
+def _project(camera: Camera, crop: Crop, nodes: Floats) -> Floats:
+    """(nodes^2, 2) px of the image where a crop looks at all pairs of `nodes`, row by row."""
+    x, y = np.meshgrid(nodes, nodes)
+    rays = crop.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+    points = camera.project(rays)
+    behind = np.isnan(points[:, 0])
+    if behind.any():  # the lens cannot look there: beyond the border that is on the way
+        points[behind] = camera.project(rays[behind] * [1, 1, 0] + [0, 0, 1e-4])
+    return points
+
+
+@lru_cache(maxsize=4)
+def _corners(side: int) -> Floats:
+    """(8, 3) homogeneous px: the corners of a crop, and those of its middle."""
+    last = side - 1
+    points = np.concatenate([[[0, 0], [last, 0], [0, last], [last, last]], middle_of(side)])
+    return np.concatenate([points, np.ones((8, 1))], axis=1)
+
+
+def _zoom(middle: Floats, side: int) -> float:
+    """Image px per crop px, where fewer: of a crop of `side` px whose `middle_of` appears at (4, 2) px."""
+    return float(np.ptp(middle, axis=0).min()) / (MIDDLE * side)
 
 
 def _product(left: npt.NDArray, right: npt.NDArray) -> npt.NDArray:
@@ -135,10 +185,25 @@ def _product(left: npt.NDArray, right: npt.NDArray) -> npt.NDArray:
 
 
 @lru_cache(maxsize=4)
-def _spline(side: int) -> npt.NDArray[np.float32]:
-    """(side, nodes) weights that interpolate from every `_GRID`-th px to each px."""
+def _splines(side: int) -> tuple[Floats, npt.NDArray[np.float32]]:
+    """(nodes,) every `_GRID`-th px, and (side, nodes) weights of the splines through them to each px."""
     nodes = np.arange(0, side + _GRID, _GRID, dtype=float)
-    return CubicSpline(nodes, np.eye(len(nodes)))(np.arange(side, dtype=float)).astype(np.float32)
+    return nodes, CubicSpline(nodes, np.eye(len(nodes)))(np.arange(side, dtype=float)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _cubics(side: int) -> tuple[Floats, npt.NDArray[np.float32]]:
+    """(nodes,) every `_FINE_GRID`-th px, and (side, nodes) weights of the cubics through the four nearest to each
+    px."""
+    nodes = np.arange(-_FINE_GRID, side + 2 * _FINE_GRID, _FINE_GRID, dtype=float)
+    weights = np.zeros((side, len(nodes)), np.float32)
+    pixels = np.arange(side)
+    first = pixels // _FINE_GRID
+    along = pixels / _FINE_GRID + 1 - first
+    for node in range(4):
+        others = [other for other in range(4) if other != node]
+        weights[pixels, first + node] = np.prod([(along - other) / (node - other) for other in others], axis=0)
+    return nodes, weights
 
 
 @dataclass(frozen=True)
@@ -153,12 +218,11 @@ class _Window:
     factor: int
 
     @classmethod
-    def around(cls, image: npt.NDArray, points: Floats, side: int) -> _Window | None:
-        """The window that holds (N, 2) image points; None if it lies outside the image."""
+    def around(cls, image: npt.NDArray, points: Floats, zoom: float) -> _Window | None:
+        """The window that holds (N, 2) image points, to be shrunk by up to `zoom`; None if it lies outside the
+        image."""
         height, width = image.shape[:2]
         low, high = points.min(axis=0), points.max(axis=0)
-        # The window may be cut by the image's border, so the zoom comes from the points themselves.
-        zoom = min(high - low) / side
         factor = max((factor for factor in FACTORS if factor <= zoom), default=1)
         # With what sampling at the outermost points blends in. Cells are counted from the image's corner, whatever the
         # window; at the image's far border the last, incomplete one is given up.

@@ -1,7 +1,7 @@
 """Crops cut out of an image inside the graph: what `metric_pose_ros.geometry.crop.sample` does, on the GPU.
 
 A crop that shows the image at less than its own size is sampled from the image shrunk by the largest of `FACTORS` that
-keeps at least a pixel of the shrunk image per pixel of the crop, so that nothing aliases.
+keeps at least a pixel of the shrunk image per pixel of the crop in its middle, so that little aliases.
 
 All crops are sampled as one tall grid: the image stays a batch of one and is not repeated.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from metric_pose_ros.geometry.crop import FACTORS
+from metric_pose_ros.geometry.crop import FACTORS, MIDDLE, middle_of
 
 _MADE_FROM = {2: 1, 3: 1, 4: 2, 6: 3, 8: 4, 12: 6}
 _FAR_OUTSIDE = -3.0
@@ -42,12 +42,11 @@ def sampling_graph(side: int, opset: int) -> onnx.ModelProto:
 
 
 def _constants(side: int) -> dict[str, np.ndarray]:
-    last = side - 1
     y, x = np.mgrid[:side, :side].reshape(2, -1)
     floats = {
         "pixels": np.stack([x, y, np.ones_like(x)]),
-        "corners": np.array([[0, last, 0, last], [0, 0, last, last], [1, 1, 1, 1]]),
-        "side": side,
+        "middle": np.concatenate([middle_of(side).T, np.ones((1, 4))]),
+        "middle_side": MIDDLE * side,
         "nearest": 1e-6,
         "half": 0.5,
         "one": 1,
@@ -75,7 +74,7 @@ def _constants(side: int) -> dict[str, np.ndarray]:
 def _places() -> list[str]:
     """Where the crops' pixels lie in the image, and how many image px a crop px is, rounded down as on the CPU."""
     lines = []
-    for what in ("pixels", "corners"):
+    for what in ("pixels", "middle"):
         lines += [
             f"{what}_seen = MatMul (homographies, {what})",
             f"{what}_scaled, {what}_depth = Split <axis = 1> ({what}_seen, coordinates_and_depth)",
@@ -86,13 +85,13 @@ def _places() -> list[str]:
     corners = "corner0, corner1, corner2, corner3"
     return [
         *lines,
-        f"{corners} = Split <axis = 2> (corners_place, each_corner)",
+        f"{corners} = Split <axis = 2> (middle_place, each_corner)",
         f"high = Max ({corners})",
         f"low = Min ({corners})",
         "extent = Sub (high, low)",
         "wide, tall_extent = Split <axis = 1> (extent, each_axis)",
         "narrow = Min (wide, tall_extent)",
-        "zoom = Div (narrow, side)",
+        "zoom = Div (narrow, middle_side)",
         "shrink = Floor (zoom)",
         "centre = Add (pixels_place, half)",
         # TensorRT cannot transpose uint8, so the type changes first.

@@ -18,6 +18,19 @@ cameras = pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys()
 BOX = np.array([850.0, 120, 1100, 640])
 
 
+def wide(degrees: float, *distortion: float) -> Camera:
+    return Camera(Camera.from_fov(1280, 720, degrees).K, distortion, "plumb_bob", 1280, 720)
+
+
+AT_THE_EDGE = {
+    "pinhole 100": (wide(100), [0.0, 200, 224, 720]),
+    "pinhole 120": (wide(120), [800.0, 0, 1280, 720]),
+    "plumb_bob 110": (wide(110, -0.05, 0.01, 0, 0), [91.0, 200, 315, 720]),
+    "plumb_bob 120": (wide(120, -0.05, 0.01, 0, 0), [800.0, 0, 1280, 720]),
+}
+at_the_edge = pytest.mark.parametrize(("camera", "box"), AT_THE_EDGE.values(), ids=AT_THE_EDGE.keys())
+
+
 def picture_of_directions(camera: Camera) -> np.ndarray:
     """An image whose colours say in which direction each pixel looks: smooth, so that sampling it is exact."""
     x, y = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
@@ -98,6 +111,30 @@ def test_shrinking_does_not_alias():
     seen = look(camera, image, look_at(camera, np.array([300.0, 10, 1000, 710]), 256))[0, :, 60:200, 60:200]
     assert seen.mean() == pytest.approx(0.5, abs=0.01)
     assert seen.std() < 0.05
+
+
+@at_the_edge
+def test_at_the_edge_of_a_wide_image_a_crop_is_as_sharp_as_elsewhere(camera, box):
+    # Stripes of 12 px: shrunk by 3 they are clear, by 12 they are grey.
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[:, np.arange(1280) % 12 < 6] = 255
+    seen = look(camera, image, look_at(camera, np.array(box), 256))[0, :, 112:144, 112:144]
+    assert seen.std() > 0.3
+
+
+@at_the_edge
+def test_every_pixel_of_such_a_crop_comes_from_where_it_projects_to(camera, box):
+    x, y = np.meshgrid(np.arange(1280, dtype=np.float32), np.arange(720, dtype=np.float32))
+    crop = look_at(camera, np.array(box), 256)
+    _, row, column = look(camera, np.stack([x, y, np.ones_like(x)], axis=2), crop)[0] * 255
+    u, v = np.meshgrid(np.arange(256), np.arange(256))
+    expected = camera.project(crop.rays(np.stack([u.ravel(), v.ravel()], axis=1))).T.reshape(2, 256, 256)
+    inside = (expected > 12).all(axis=0) & (expected[0] < 1267) & (expected[1] < 707)
+    assert inside.mean() > 0.2
+    off = np.hypot(*(np.stack([column, row]) - expected))
+    assert off[inside].max() < 0.15  # steps of 1/32 px, of an image shrunk by up to 4
+    seen = (expected > -13).all(axis=0) & (expected[0] < 1293) & (expected[1] < 733)
+    assert (row[~seen] == 0).all()
 
 
 @pytest.mark.parametrize(("side", "factor"), [(250.0, 1), (460.0, 2), (655.0, 3), (990.0, 4)])

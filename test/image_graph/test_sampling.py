@@ -64,6 +64,14 @@ def test_beyond_the_image_is_black_as_on_the_cpu(image):
     assert np.array_equal(found[0][:, :, :5], np.zeros((3, 64, 5)))
 
 
+@pytest.mark.parametrize("degrees", [100, 120])
+def test_at_the_edge_of_a_wide_image_it_shrinks_as_the_cpu_does(image, degrees):
+    camera = Camera.from_fov(3840, 2160, degrees)
+    found, expected = both(image, camera, [[0, 600, 670, 2159], [3400, 0, 3839, 1500], [2400, 0, 3839, 2159]], 256)
+    assert expected.std() > 5
+    assert (np.abs(found - expected) > 1.01).mean() < 0.002
+
+
 def test_what_lies_behind_the_camera_is_black():
     image = np.full((48, 64, 3), 200, np.uint8)
     assert np.abs(look(image, np.diag([1.0, 1.0, -1.0])[None], 16)).max() == 0
