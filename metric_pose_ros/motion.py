@@ -11,8 +11,6 @@ _ACCELERATION = 1.5
 """m/s^2 per root of Hz in each direction, the density of people's starts, stops and turns."""
 _PACE = 1.2
 """m/s in each direction, one standard deviation of somebody of whom nothing is known yet."""
-_LONGEST_S = 0.5
-"""Nobody is expected to walk on for longer without being seen."""
 
 
 class WalkingFilter:
@@ -35,12 +33,12 @@ class WalkingFilter:
         self._covariance[3:, 3:] = _PACE**2 * np.eye(3)
 
     def position_at(self, seconds: float) -> Floats:
-        """(3,) metres, `seconds` after the last correction; the guess stops after half a second."""
-        return self.position + self.velocity * min(seconds, _LONGEST_S)
+        """(3,) metres, `seconds` after the last correction, at constant velocity."""
+        return self.position + self.velocity * seconds
 
     def covariance_at(self, seconds: float) -> Floats:
         """(3, 3) m^2 of that guess."""
-        return self._predicted(min(seconds, _LONGEST_S))[:3, :3]
+        return self._predicted(seconds)[:3, :3]
 
     def correct(self, seconds: float, position: Floats, covariance: Floats) -> None:
         """Takes where somebody is seen, `seconds` > 0 after the last time.
@@ -51,7 +49,6 @@ class WalkingFilter:
             covariance: (3, 3) m^2 of that.
         """
         expected = self.position_at(seconds)
-        # The covariance grows for as long as nothing is seen, though the guess stands still after a while.
         predicted = self._predicted(seconds)
         gain = np.linalg.solve(predicted[:3, :3] + covariance, predicted[:3]).T
         state = np.concatenate([expected, self.velocity]) + gain @ (position - expected)

@@ -19,6 +19,9 @@ _FLESH_M = 0.08
 MISJUDGED = (0.1, 0.03)
 """Of the distance, one standard deviation along the ray and across it, added for telling people apart, whom a look
 may take for nearer or further off, or bent otherwise."""
+_LONGEST_S = 0.5
+"""Nobody is expected to walk on for longer without being seen; a frame that did not come shows nobody, and says
+nothing."""
 _DOUBTFUL = 2
 """Detections in a row without agreement after which a track is doubted."""
 _SHRINKING_PER_S = 1.5
@@ -40,6 +43,7 @@ class Track:
             there.
         id: ``p1``, ``p2``, ...; empty until the track is trusted.
         unconfirmed: detections in a row that did not find the person.
+        missed: whether the last frame did not show the person.
         hidden: whether somebody nearer stands in the line of sight to where the person is expected.
         expected: (4,) xyxy px where the person was looked for last.
         expected_joints: (J, 3) m where the joints were expected then, in the camera's frame; None where the detector
@@ -55,6 +59,7 @@ class Track:
     detections: int = 0
     id: str = ""
     unconfirmed: int = 0
+    missed: bool = False
     hidden: bool = False
     expected: Floats | None = None
     expected_joints: Floats | None = None
@@ -65,8 +70,13 @@ class Track:
         return self.unconfirmed >= _DOUBTFUL
 
     def position_at(self, stamp_s: float) -> Floats:
-        """(3,) m of the pelvis in the tracking frame at constant velocity; the guess stops after half a second."""
-        return self.motion.position_at(stamp_s - self.seen_s)
+        """(3,) m of the pelvis in the tracking frame at constant velocity; of who was missed, for half a second."""
+        seconds = stamp_s - self.seen_s
+        return self.motion.position_at(min(seconds, _LONGEST_S) if self.missed else seconds)
+
+    def covariance_at(self, stamp_s: float) -> Floats:
+        """(3, 3) m^2 of that guess after half a second at most: nobody is looked for further off than that."""
+        return self.motion.covariance_at(min(stamp_s - self.seen_s, _LONGEST_S))
 
     def joints_at(self, stamp_s: float, pose: Floats | None = None) -> Floats:
         """(J, 3) m in the camera's frame: as last seen, moved along; arguments as for `box_at`."""

@@ -135,6 +135,8 @@ class Tracker:
             smooth = self._advance(track, person, stamp_s, sure, pose)
             if track.id:
                 reported.append(smooth)
+        for track in self.tracks:
+            track.missed = track.seen_s < stamp_s
         self._note_who_is_hidden(stamp_s, pose)
         return reported
 

@@ -41,7 +41,7 @@ def pairs(people: list[Person], tracks: list[Track], stamp_s: float, pose: Float
     where = [placed(person, pose, MISJUDGED) for person in people]
     positions, noise = (np.stack(values) for values in zip(*where, strict=True))
     expected = np.stack([track.position_at(stamp_s) for track in tracks])
-    spread = np.stack([track.motion.covariance_at(stamp_s - track.seen_s) for track in tracks])
+    spread = np.stack([track.covariance_at(stamp_s) for track in tracks])
     off = (positions[:, None] - expected[None])[..., None]
     covariance = noise[:, None] + spread[None]
     distance = np.sqrt((off * np.linalg.solve(covariance, off)).sum(axis=(2, 3)))

@@ -319,6 +319,32 @@ def test_with_a_frame_a_second_people_who_walk_keep_their_ids():
     assert tracker.update([somebody(2.2)], 12.0)[0].id == "p3"  # a pause of five seconds is too long
 
 
+def test_with_a_frame_a_second_somebody_is_looked_for_where_a_steady_walk_leads():
+    tracker = Tracker()
+    for second in range(8):
+        there = somebody(-3 + 1.0 * second, 5.0 + 0.3 * second)
+        if second > 3:
+            ((track, box),) = tracker.expect(float(second), CAMERA)
+            assert overlap(box[None], np.clip(there.box, 0, [640, 480, 640, 480])[None])[0, 0] > 0.6
+            assert track.expected_joints == pytest.approx(there.joints3d, abs=0.3)
+        (person,) = tracker.update([there], float(second))
+        assert person.id == "p1"
+        if second > 2:
+            assert person.velocity == pytest.approx([1.0, 0, 0.3], abs=0.15)
+
+
+def test_nobody_who_was_missed_is_expected_to_walk_on_for_more_than_half_a_second():
+    tracker = followed()
+    ((track, _),) = tracker.expect(1.8, CAMERA)
+    start, velocity = track.motion.position, track.motion.velocity
+    assert track.position_at(1.8) == pytest.approx(start + 0.8 * velocity)  # since then there was no frame
+    tracker.update([], 1.2)
+    assert track.position_at(1.3) == pytest.approx(start + 0.3 * velocity)
+    assert track.position_at(1.6) == pytest.approx(start + 0.5 * velocity)
+    tracker.update([somebody(0.84)], 1.4)
+    assert track.position_at(2.4) == pytest.approx(track.motion.position + track.motion.velocity)
+
+
 def test_the_joints_of_somebody_who_walks_are_expected_as_far_on_as_the_box():
     tracker = Tracker()
     for frame in range(60):
