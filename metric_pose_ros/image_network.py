@@ -105,20 +105,30 @@ def gpu_twin(model: ModelFile) -> ModelFile | None:
     """
     if model.kind != "pose":
         return None
-    path = model.path.with_name(f"{model.path.stem}{TWIN}.onnx")
-    if path.is_file():
-        twin = ModelFile.open(path)
-        mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
-        if mine == (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
-            return twin
-        logger.warning("%s is not made from this %s and is not used: remove it or make it again", path, model.path.name)
     try:
-        return _made_twin(model)
+        return _twin_beside(model) or _made_twin(model)
     except ImportError as error:
         reason = f"{error} (pip install onnx)"
     except (OSError, ValueError) as error:
         reason = str(error)
     logger.warning("%s has no graph from image to joints, so crops are cut on the CPU: %s", model.path.name, reason)
+    return None
+
+
+def _twin_beside(model: ModelFile) -> ModelFile | None:
+    """The graph for GPUs that lies beside a model; None if none does, or the log says why it is not used."""
+    path = model.path.with_name(f"{model.path.stem}{TWIN}.onnx")
+    if not path.is_file():
+        return None
+    try:
+        twin = ModelFile.open(path)
+    except (OSError, ModelError) as error:
+        logger.warning("%s is not used: %s", path.name, error)
+        return None
+    mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
+    if mine == (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
+        return twin
+    logger.warning("%s is not made from this %s and is not used: remove it or make it again", path, model.path.name)
     return None
 
 

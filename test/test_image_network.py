@@ -154,6 +154,16 @@ def test_a_twin_of_other_weights_is_not_used_and_named(model, gpu, engines, capl
     assert type(open_pose_network(model, "auto", 1)) is PoseNetwork
 
 
+def test_a_damaged_twin_is_not_used_and_named(model, monkeypatch, caplog):
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(image_network, "_made_twin", lambda model: "made")
+    beside = model.path.with_name("mine_gpu.onnx")
+    beside.write_bytes(model.path.read_bytes()[:100])
+    assert gpu_twin(model) == "made"
+    assert "mine_gpu.onnx is not used: " in caplog.text
+    assert "it may be truncated" in caplog.text
+
+
 @pytest.fixture
 def engines(tmp_path, monkeypatch):
     monkeypatch.setenv("METRIC_POSE_ENGINES", str(tmp_path / "engines"))
