@@ -36,7 +36,7 @@ def one_each(boxes: Floats, scores: Floats, shape: tuple[int, ...], most_overlap
     kept: list[int] = []
     for candidate in np.argsort(-scores, kind="stable"):
         box = boxes[candidate]
-        if min(box[2] - box[0], box[3] - box[1]) < 2:
+        if not (box[2:] - box[:2] >= 2).all():  # which NaN is not, either
             continue
         if not kept or overlap(box[None], boxes[kept]).max() < most_overlap:
             kept.append(int(candidate))

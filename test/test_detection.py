@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metric_pose_ros.boxes import one_each
 from metric_pose_ros.detection import Combined, MoveNet, NanoDet, open_detector, overlap
 from metric_pose_ros.models import ModelError
 from metric_pose_ros.people import Detection
@@ -161,3 +162,10 @@ def test_a_pose_model_is_no_detector(tmp_path):
 def test_movenet_sizes_are_multiples_of_32():
     with pytest.raises(ValueError, match="longest_side is 500"):
         MoveNet(Recorded(), 500)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_box_that_is_nan_is_nobody(place):
+    boxes = np.tile([100.0, 50, 200, 300], (3, 1)) + np.array([[0], [300], [600]])
+    boxes[1, place] = np.nan
+    assert [found.box[0] for found in one_each(boxes, np.array([0.7, 0.9, 0.8]), (1080, 1920))] == [700, 100]
