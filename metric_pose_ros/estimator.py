@@ -47,7 +47,8 @@ class PoseEstimator:
         skeleton: name of the one that people shall have, of those the model speaks; its first if not given. Of no
             meaning for a network that runs already.
         only_plausible: drop poses that cannot be a person's, and the same person found twice. Without it every box
-            gives a person, in the boxes' order, however wrong; NaN where the network said so.
+            that is looked at gives a person, however wrong, the surest box first and equally sure ones in their order;
+            NaN where the network said so.
 
     Attributes:
         model: the model's file; None for a network that was given.
