@@ -135,8 +135,10 @@ def _camera(path: Path) -> Finding:
     except (ValueError, OSError) as error:
         return Finding("FAIL", str(error))
     edges = np.array([[0, camera.height / 2], [camera.width - 1, camera.height / 2]])
-    left, right = camera.rays(edges)
-    degrees = float(np.degrees(np.arccos(np.clip(left @ right, -1, 1))))
+    # Both from the optical axis: between two rays there are never more than 180 degrees.
+    x, _, z = camera.rays(edges).T
+    left, right = np.degrees(np.arctan2(x, z))
+    degrees = float(right - left)
     text = f"camera {path}: {camera.width}x{camera.height}, {camera.model}, {degrees:.0f} degrees wide"
     off = np.abs(camera.K[:2, 2] / [camera.width, camera.height] - 0.5).max()
     if off > 0.2:

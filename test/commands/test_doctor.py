@@ -73,6 +73,15 @@ def test_a_camera_file_is_checked(shipped, capsys, tmp_path):
     assert report(capsys, "--camera", str(camera))[0] == 1
 
 
+def test_a_fisheye_may_see_more_than_half_of_everything(tmp_path):
+    camera = tmp_path / "fisheye.yaml"
+    camera.write_text(
+        "image_width: 1001\nimage_height: 1001\ncamera_matrix: [260, 0, 500, 0, 260, 500, 0, 0, 1]\n"
+        "distortion_model: equidistant\ndistortion_coefficients: [0, 0, 0, 0]\n"
+    )
+    assert doctor._camera(camera).text.endswith("equidistant, 220 degrees wide")
+
+
 def test_an_old_python_fails():
     assert doctor._python((3, 9)).state == "FAIL"
     assert doctor._python((3, 10)).state == "ok"
