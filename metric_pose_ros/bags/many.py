@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 
 from metric_pose_ros.bags.job import Job
 from metric_pose_ros.bags.processing import OpenStreams, Outcome, process
+from metric_pose_ros.engines.failures import EngineFailure
 
 Report = Callable[[int, int, int], object]
 """Told which job (its place in the list) has done how many images of how many."""
@@ -88,3 +89,5 @@ def _outcome(job: Job, open_streams: OpenStreams, progress: Callable[[int, int],
         return process(job, open_streams, progress)
     except (ValueError, OSError) as error:
         return Outcome(error=str(error))
+    except EngineFailure as error:
+        return Outcome(error=f"{job.source}: {error}")

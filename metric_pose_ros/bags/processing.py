@@ -62,6 +62,7 @@ def process(job: Job, open_streams: OpenStreams, progress: Progress) -> Outcome:
     Raises:
         FileNotFoundError: if the bag, a model or the camera file is not there.
         ValueError: if the bag or a parameter cannot be used, with what to do. The target is left as it was.
+        EngineFailure: if a network cannot be run, for want of memory perhaps. The target is left as it was.
     """
     with Source(job.source) as source:
         settings = job.settings

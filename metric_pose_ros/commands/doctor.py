@@ -17,6 +17,7 @@ import numpy as np
 
 from metric_pose_ros.commands.findings import Finding
 from metric_pose_ros.commands.gpu_findings import examine_gpu
+from metric_pose_ros.engines.failures import EngineFailure
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.models import SHORT_NAMES, ModelFile
@@ -157,6 +158,6 @@ def _trial(model: str, threads: int) -> Finding:
             start = time.perf_counter()
             estimator.estimate(image, camera, [[500, 100, 780, 620]])
             seconds.append(time.perf_counter() - start)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EngineFailure) as error:
         return Finding("FAIL", f"{model} does not run: {error}")
     return Finding("ok", f"{estimator.description}: {min(seconds) * 1000:.0f} ms per person")

@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: if an argument or the input cannot be used.
         OSError: if a file is missing or cannot be written.
+        EngineFailure: if a network cannot be run, for want of memory perhaps.
     """
     is_image = arguments.input.suffix.lower() in IMAGE_SUFFIXES
     if arguments.boxes and not is_image:

@@ -7,14 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from metric_pose_ros.bags.job import Job
 from metric_pose_ros.bags.processing import process
+from metric_pose_ros.commands import bag as command
 from metric_pose_ros.commands import main
+from metric_pose_ros.engines.failures import EngineOutOfMemory
+from metric_pose_ros.people import Person
 from metric_pose_ros.settings import Settings
+from metric_pose_ros.shots import Shot
 from test.bags import recorded
 from test.people_in_the_image import PeopleInTheImage
 
@@ -51,6 +56,27 @@ def test_several_bags_are_worked_on_at_once_and_a_bad_one_leaves_the_others_alon
     ((_, cloud),) = recorded.read(tmp_path / "out" / "good", "/metric_pose/keypoints")
     assert cloud.width == 60
     assert (tmp_path / "out" / "good" / "good.db3").is_file()
+
+
+class LittleMemory(PeopleInTheImage):
+    def _people(self, name: str, shot: Shot) -> list[Person]:
+        people = super()._people(name, shot)
+        if len(people) > 2:
+            raise EngineOutOfMemory("ONNX Runtime failed with RuntimeException: bad allocation")
+        return people
+
+
+def test_a_bag_for_which_memory_is_short_leaves_the_others_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "run", partial(command.run, open_streams=LittleMemory))
+    few = recorded.write(tmp_path / "few", recorded.camera_bag([1]))
+    many = recorded.write(tmp_path / "many", recorded.camera_bag([3]))
+    assert main(["bag", str(few), str(many), str(tmp_path / "out"), "--jobs", "1"]) == 2
+    said = capsys.readouterr()
+    assert f"{tmp_path / 'out' / 'few'}: 1 images" in said.out
+    assert f"metric-pose bag: {many}: ONNX Runtime failed with RuntimeException: bad allocation\n" in said.err
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["few"]
 
 
 def test_a_killed_run_leaves_no_half_bag_and_the_next_one_makes_the_whole(tmp_path: Path) -> None:

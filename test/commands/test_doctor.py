@@ -6,6 +6,7 @@ import pytest
 
 from metric_pose_ros import models
 from metric_pose_ros.commands import doctor, main
+from metric_pose_ros.engines.failures import EngineOutOfMemory
 from metric_pose_ros.model_hashes import state
 from metric_pose_ros.models import find_model
 from test.fake_models import save_pose_model
@@ -59,6 +60,16 @@ def test_a_changed_model_fails(shipped, capsys):
     status, text = report(capsys)
     assert status == 1
     assert f"{sums} states {'0' * 64}: it was damaged or replaced" in text
+
+
+def test_a_model_that_lacks_memory_fails(tmp_path, monkeypatch):
+    def fail(*_):
+        raise EngineOutOfMemory("ONNX Runtime failed with RuntimeException: bad allocation")
+
+    monkeypatch.setattr(doctor.PoseEstimator, "estimate", fail)
+    finding = doctor._trial(str(save_pose_model(tmp_path / "pose.onnx")), 1)
+    assert finding.state == "FAIL"
+    assert finding.text.endswith("pose.onnx does not run: ONNX Runtime failed with RuntimeException: bad allocation")
 
 
 def test_a_camera_file_is_checked(shipped, capsys, tmp_path):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from metric_pose_ros.commands import main
+from metric_pose_ros.engines.failures import EngineOutOfMemory
+from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import save_detector, save_pose_model
 
@@ -107,6 +109,16 @@ def test_bad_input_ends_with_status_2_and_a_reason(files, capsys, name, options,
     error = capsys.readouterr().err
     assert "Traceback" not in error
     assert re.search(message, error)
+
+
+def test_an_engine_that_fails_is_told_in_a_line(files, capsys, monkeypatch):
+    def fail(*_):
+        raise EngineOutOfMemory("ONNX Runtime failed with RuntimeException: bad allocation")
+
+    monkeypatch.setattr(PoseEstimator, "__call__", fail)
+    assert predict(files, "image.png", "--fov", 60) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("metric-pose predict: ONNX Runtime failed with RuntimeException: bad allocation\n")
 
 
 def test_an_image_of_another_size_than_the_camera_is_refused(files, tmp_path, capsys):
