@@ -20,8 +20,9 @@ MISJUDGED = (0.1, 0.03)
 """Of the distance, one standard deviation along the ray and across it, added for telling people apart, whom a look
 may take for nearer or further off, or bent otherwise."""
 _LONGEST_S = 0.5
-"""Nobody is expected to walk on for longer without being seen; a frame that did not come shows nobody, and says
-nothing."""
+"""Whoever is not seen in a frame is not expected to walk on for longer."""
+_LONGEST_PAUSE_S = 1.0
+"""The same where there was no frame, which says less; after a longer pause people may stand where they were going."""
 _DOUBTFUL = 2
 """Detections in a row without agreement after which a track is doubted."""
 _SHRINKING_PER_S = 1.5
@@ -70,12 +71,12 @@ class Track:
         return self.unconfirmed >= _DOUBTFUL
 
     def position_at(self, stamp_s: float) -> Floats:
-        """(3,) m of the pelvis in the tracking frame at constant velocity; of who was missed, for half a second."""
-        seconds = stamp_s - self.seen_s
-        return self.motion.position_at(min(seconds, _LONGEST_S) if self.missed else seconds)
+        """(3,) m of the pelvis in the tracking frame at constant velocity, for half a second or a pause's first."""
+        longest = _LONGEST_S if self.missed else _LONGEST_PAUSE_S
+        return self.motion.position_at(min(stamp_s - self.seen_s, longest))
 
     def covariance_at(self, stamp_s: float) -> Floats:
-        """(3, 3) m^2 of that guess after half a second at most: nobody is looked for further off than that."""
+        """(3, 3) m^2 of where the pelvis is, at most as after half a second: later, anybody would be near enough."""
         return self.motion.covariance_at(min(stamp_s - self.seen_s, _LONGEST_S))
 
     def joints_at(self, stamp_s: float, pose: Floats | None = None) -> Floats:

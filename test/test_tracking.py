@@ -333,6 +333,16 @@ def test_with_a_frame_a_second_somebody_is_looked_for_where_a_steady_walk_leads(
             assert person.velocity == pytest.approx([1.0, 0, 0.3], abs=0.15)
 
 
+@pytest.mark.parametrize("pause_s", [0.6, 1.0, 1.5, 2.5])
+@pytest.mark.parametrize("pace", [0.0, 0.6])
+def test_who_stops_or_slows_down_while_no_frame_comes_keeps_the_id(pause_s, pace):
+    tracker = Tracker()
+    for frame in range(31):
+        tracker.update([somebody(-2.4 + 1.2 * frame / 15, 5.0)], frame / 15)
+    (person,) = tracker.update([somebody(pace * pause_s, 5.0)], 2.0 + pause_s)
+    assert person.id == "p1"
+
+
 def test_nobody_who_was_missed_is_expected_to_walk_on_for_more_than_half_a_second():
     tracker = followed()
     ((track, _),) = tracker.expect(1.8, CAMERA)
