@@ -18,9 +18,7 @@ Floats = npt.NDArray[np.floating]
 _FARTHEST_M = 1e9
 """Frames of the whole earth are nearer than that; numbers that are much larger lose themselves when multiplied."""
 _MOST_FRAMES = 10_000
-"""Whoever publishes ever new frames does not fill the memory."""
-_LOOK_EVERY_S = 1.0
-"""Where there are so many frames, those that are gone are looked for once in so much time."""
+"""Whoever publishes ever new frames does not fill the memory: beyond, those heard of least lately are forgotten."""
 STATIC = -np.inf
 """The stamp of a transform that always holds."""
 
@@ -73,7 +71,6 @@ class Frames:
     def __init__(self, keep_s: float = 10.0) -> None:
         self._keep_s = keep_s
         self._links: dict[str, _Link] = {}
-        self._looked_s = -np.inf
 
     def add(self, parent: str, child: str, stamp_s: float, move: Floats, turn: Floats) -> None:
         """Notes a transform.
@@ -87,18 +84,17 @@ class Frames:
 
         Raises:
             ValueError: if the numbers are not finite or beyond a million kilometres, the rotation has no length, or
-                there are too many frames, even without those that were not heard of lately.
+                there are too many frames that stand still.
         """
         length = float(np.linalg.norm(turn))
         if not (np.abs(move).max() <= _FARTHEST_M and np.isfinite(length)) or length < 1e-3:
             raise ValueError(f"the transform from {parent} to {child} is {move} and {turn}: no place and rotation")
-        link = self._links.get(child)
-        if link is None and len(self._links) >= _MOST_FRAMES:
-            self._forget_gone(stamp_s)
-        if link is None and len(self._links) >= _MOST_FRAMES:
-            raise ValueError(f"the frame {child} would be one of more than {_MOST_FRAMES}: who names ever new ones?")
+        if child not in self._links and len(self._links) >= _MOST_FRAMES:
+            self._forget_one(child)
+        link = self._links.pop(child, None)
         if link is None or link.parent != parent or stamp_s == STATIC:
-            link = self._links[child] = _Link(parent)
+            link = _Link(parent)
+        self._links[child] = link  # last, as heard of last
         where = bisect.bisect_left(link.stamps, stamp_s)
         if where < len(link.stamps) and link.stamps[where] == stamp_s:
             return
@@ -147,17 +143,12 @@ class Frames:
             )
         return np.linalg.inv(self._to_ancestor(down, stamp_s)) @ self._to_ancestor(up, stamp_s)
 
-    def _forget_gone(self, now_s: float) -> None:
-        """Forgets what moved, and was not heard of for so long that nothing else of that time is kept."""
-        if abs(now_s - self._looked_s) < _LOOK_EVERY_S:
-            return
-        self._looked_s = now_s
-        newest = max(now_s, max(link.stamps[-1] for link in self._links.values()))
-        self._links = {
-            child: link
-            for child, link in self._links.items()
-            if link.stamps[0] == STATIC or link.stamps[-1] >= newest - self._keep_s
-        }
+    def _forget_one(self, newcomer: str) -> None:
+        """Forgets what moves and was not heard of for longest."""
+        gone = next((child for child, link in self._links.items() if link.stamps[0] != STATIC), None)
+        if gone is None:
+            raise ValueError(f"the frame {newcomer} would be one of more than {_MOST_FRAMES} that stand still")
+        del self._links[gone]
 
     def _path(self, frame: str) -> list[str]:
         """The frame, its parent, and so on to the root."""

@@ -139,11 +139,23 @@ def test_ever_new_frames_do_not_fill_the_memory() -> None:
     frames = Frames()
     still = np.array([1.0, 0, 0, 0])
     for number in range(10_000):
-        frames.add("odom", f"f{number}", 1.0, np.zeros(3), still)
-    with pytest.raises(ValueError, match="the frame another would be one of more than 10000"):
+        frames.add("odom", f"f{number}", STATIC, np.zeros(3), still)
+    with pytest.raises(ValueError, match="the frame another would be one of more than 10000 that stand still"):
         frames.add("odom", "another", 1.0, np.zeros(3), still)
-    frames.add("odom", "f7", 2.0, np.ones(3), still)  # those that are known go on
+    frames.add("odom", "f7", STATIC, np.ones(3), still)  # those that are known go on
     assert frames.pose("odom", "f7", 2.0)[0, 3] == 1
+
+
+def test_a_stamp_from_the_future_makes_no_room_of_what_is_heard_now() -> None:
+    frames = Frames()
+    still = np.array([1.0, 0, 0, 0])
+    frames.add("odom", "base", 1.0, np.zeros(3), still)
+    frames.add("odom", "ahead", 4e9, np.zeros(3), still)
+    for number in range(20_000):
+        frames.add("odom", f"f{number}", 0.0, np.zeros(3), still)
+        if number % 1000 == 0:
+            frames.add("odom", "base", 1.0 + number / 1e4, np.ones(3), still)
+    assert frames.pose("odom", "base", 2.0)[0, 3] == 1
 
 
 def test_where_there_are_too_many_frames_those_that_are_gone_make_room() -> None:
