@@ -68,7 +68,8 @@ def _topics(value: Callable[[str], str], cameras: list[str]) -> list[tuple[str, 
     topics = [(name, value(name)) for name in ("image", "camera_info")]
     if not cameras:
         return topics
-    said = [(name, to) for name, to in topics if to != name]
+    # What a video is played as counts as said.
+    said = [(name, to) for name, to in topics if to != name or value("video")]
     for name, to in said:
         if len(cameras) > 1 and "{camera}" not in to:
             raise ValueError(f"{name}:={to} is one topic for {len(cameras)} cameras: put {{camera}} where the name is")

@@ -92,8 +92,7 @@ class MetricPoseNode(LifecycleNode):
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints, Latest())
-            if settings.detections_topic:
-                self.resolve_topic_name(settings.detections_topic)
+            self._check_name("detections_topic", settings.detections_topic)
             self._output = PeopleOutput(self, settings)
             self._messages = self._message_makers()
             self._watchdog.streams = self._load()
@@ -149,6 +148,12 @@ class MetricPoseNode(LifecycleNode):
         """Stops whatever runs, at the end of the process."""
         self.stop()
         self._watchdog.release()
+
+    def _check_name(self, parameter: str, topic: str) -> None:
+        try:
+            self.resolve_topic_name(topic or "none")
+        except Exception as error:  # rclpy's own, and that of the library below, which names no topic
+            raise ValueError(f"{parameter} is {topic!r}, which is no topic's name: {error}") from error
 
     def _load(self) -> Streams:
         return self._open_streams(self.settings)

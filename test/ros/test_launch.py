@@ -124,6 +124,11 @@ def test_of_several_cameras_topics_that_are_not_given_keep_their_names(launch_fi
     ]
 
 
+def test_a_video_can_be_the_only_one_of_several_cameras(launch_file: Any) -> None:
+    node = started(launch_file, cameras="front", video="clip.mp4")["metric_pose_node"]
+    assert node["remappings"] == [("front/image", "image"), ("front/camera_info", "camera_info")]
+
+
 def test_one_topic_for_several_cameras_is_refused(launch_file: Any) -> None:
     with pytest.raises(ValueError, match=r"image:=/image_raw is one topic for 2 cameras: put \{camera\} where"):
         started(launch_file, cameras="front,rear", image="/image_raw")
