@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,7 +144,8 @@ def _made_twin(model: ModelFile) -> ModelFile:
     import metric_pose_ros.image_graph as maker
 
     recipe = hashlib.sha256(model.sha256.encode())
-    for source in sorted(Path(maker.__path__[0]).glob("*.py")):  # another way to make it makes another graph
+    # Another way to make it, or to cut crops, makes another graph.
+    for source in (*sorted(Path(maker.__path__[0]).glob("*.py")), Path(inspect.getfile(Crop))):
         recipe.update(source.read_bytes())
     path = default_folder() / GRAPHS / recipe.hexdigest()[:16] / f"{model.path.stem}{TWIN}.onnx"
     if path.is_file():

@@ -272,7 +272,11 @@ def _export(arguments: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             raise ValueError(f"there is nothing to calibrate on: {error}; or give --no-calibration") from error
         labelled = calibrate(model, found)
-        print(f"calibrated on {labelled} examples: sizes x {float(model.size):.3f}; {problems}")
+        size = float(model.size)
+        sizes = (
+            f"sizes x {size:.3f}" if size != 1 else "sizes as they were (no grown-up with all joints is wholly in view)"
+        )
+        print(f"calibrated on {labelled} examples: {sizes}; {problems}")
     to_file = arguments.out.suffix == ".onnx"
     path = arguments.out if to_file else arguments.out / f"{config['name']}.onnx"
     facts = {"name": path.stem, **config.get("facts", {})}

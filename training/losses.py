@@ -36,7 +36,7 @@ def absolute_loss(placed: Tensor, target: Target) -> Tensor:
     but depth less far away, and not at all within `NEAR_MM`."""
     off = (placed - target.joints_mm).abs() / 1000
     depth = target.joints_mm[..., 2]
-    per_joint = (off[..., :2].mean(-1) * 2 + off[..., 2] * (FAR_MM / depth.clamp(min=NEAR_MM)).clamp(max=1)) / 3
+    per_joint = (off[..., :2].sum(-1) + off[..., 2] * (FAR_MM / depth.clamp(min=NEAR_MM)).clamp(max=1)) / 3
     return masked_mean(per_joint, target.known_3d & (depth > NEAR_MM))
 
 

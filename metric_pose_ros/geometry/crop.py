@@ -24,7 +24,8 @@ _GRID = 16
 """Crop px between the points where a distorted crop is computed exactly; splines in between are good to 0.01 px on real
 lenses."""
 _FINE_GRID = 4
-"""The same where some of those points lie far outside the image; cubics in between are good to 0.03 px inside it."""
+"""The same where some of those points lie far outside the image; cubics in between are good to 0.03 px inside it, but
+for its border on lenses of over 120 degrees that are not fisheyes."""
 FACTORS = (1, 2, 3, 4, 6, 8, 12)
 """By how much an image may be shrunk before a crop is sampled from it; few, so that the GPU's graph does the same."""
 MIDDLE = 0.125

@@ -163,7 +163,7 @@ class Run:
         """Goes on from the checkpoint if there is one.
 
         Raises:
-            ValueError: if it is one of another model, or not all processes find the same one.
+            ValueError: if it is one of another model, or the processes find different steps.
         """
         resumed = self._load()
         if self.fabric.world_size > 1:
