@@ -23,7 +23,7 @@ def draw(file: Path, samples: dict[str, npt.NDArray[np.floating]], title: str) -
     frames = samples["frames"]
     spent = np.diff(samples["cpu_s"]) * 1e3 / np.maximum(np.diff(frames), 1)
     panels = (
-        ("memory, MB", {"RSS": samples["rss_mb"], "USS": samples["uss_mb"]}),
+        ("memory, MB", {"RSS": samples["rss_mb"], "own": samples["own_mb"]}),
         ("threads, descriptors", {"threads": samples["threads"], "descriptors": samples["descriptors"]}),
         ("latency, ms", {"p50": samples["p50_ms"], "p99": samples["p99_ms"]}),
         ("ms a frame; load", {"node's processor time": spent, "load of the machine": samples["load"]}),

@@ -24,7 +24,7 @@ class Sample:
         frames: answered or not, so far.
         unanswered: so many of them.
         rss_mb: resident memory, 10^6 bytes.
-        uss_mb: the part of it that is nobody else's.
+        own_mb: the part of it that is no file's, such as a library's, whose pages come and go with other programs.
         threads: of the process.
         descriptors: open ones.
         cpu_s: processor time so far.
@@ -41,7 +41,7 @@ class Sample:
     frames: int
     unanswered: int
     rss_mb: float
-    uss_mb: float
+    own_mb: float
     threads: int
     descriptors: int
     cpu_s: float
@@ -57,10 +57,10 @@ class Sample:
 def process_values(process: psutil.Process) -> dict[str, Any]:
     """What a process costs now, by the names of `Sample`."""
     with process.oneshot():
-        memory, times = process.memory_full_info(), process.cpu_times()
+        memory, times = process.memory_info(), process.cpu_times()
         return {
             "rss_mb": memory.rss / _MB,
-            "uss_mb": memory.uss / _MB,
+            "own_mb": (memory.rss - memory.shared) / _MB,
             "threads": process.num_threads(),
             "descriptors": process.num_fds(),
             "cpu_s": times.user + times.system,

@@ -19,7 +19,7 @@ def steady() -> tuple[dict[str, np.ndarray], np.ndarray]:
     table = {
         "frames": frames,
         "rss_mb": 350 - starting + random.normal(0, 0.05, ROWS),
-        "uss_mb": 250 - starting + random.normal(0, 0.05, ROWS),
+        "own_mb": 250 - starting + random.normal(0, 0.05, ROWS),
         "threads": np.full(ROWS, 21.0),
         "descriptors": np.full(ROWS, 26.0),
         "cpu_s": frames * 0.02,
@@ -43,7 +43,7 @@ def test_a_steady_node_keeps_every_promise():
 @pytest.mark.parametrize(("leak_mb", "said"), [(0.8, []), (1.3, ["memory"])])
 def test_memory_may_grow_by_one_megabyte_per_100_000_frames(leak_mb, said):
     table, found = steady()
-    table["uss_mb"] = table["uss_mb"] + leak_mb * table["frames"] / 100_000
+    table["own_mb"] = table["own_mb"] + leak_mb * table["frames"] / 100_000
     assert broken(table, found) == said
 
 

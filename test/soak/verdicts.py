@@ -49,8 +49,9 @@ def judge(samples: dict[str, Floats], answers: npt.NDArray) -> list[Verdict]:
     warm = samples["frames"] >= (_WARM_FRAMES if total > 2 * _WARM_FRAMES else _WARM_UP * total)
     frames = samples["frames"][warm]
     verdicts = []
-    slopes = {name: _per_100_000(frames, samples[f"{name}_mb"][warm]) for name in ("rss", "uss")}
-    found = ", ".join(f"{name.upper()} {slope:+.2f}" for name, slope in slopes.items())
+    columns = {"RSS": "rss_mb", "own": "own_mb"}
+    slopes = {name: _per_100_000(frames, samples[column][warm]) for name, column in columns.items()}
+    found = ", ".join(f"{name} {slope:+.2f}" for name, slope in slopes.items())
     rss = samples["rss_mb"][warm]
     verdicts.append(
         Verdict(
