@@ -214,7 +214,7 @@ def test_a_card_keeps_what_other_protocols_and_people_said(shards, tmp_path):
     main([*command, "--protocol", "3dpw"])
     text = card.read_text()
     assert text.count("<!-- protocol: synthetic -->") == text.count("<!-- protocol: 3dpw -->") == 1
-    assert text.index("Synthetic people") < text.index("3DPW, 24 joints") < text.index("Made with care.")
+    assert text.index("Synthetic people") < text.index("3DPW, one split") < text.index("Made with care.")
     main([*command, "--limit", "2"])
     assert card.read_text().count("Synthetic people") == 1
     assert "| all | 2 |" in card.read_text()
