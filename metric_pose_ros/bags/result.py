@@ -50,20 +50,10 @@ class Result:
         except BlockingIOError as error:
             os.close(self._lock)
             raise BagError(f"{target} is being written by another process: wait for it, or stop it") from error
-        if target.exists() and not overwrite:
-            shutil.rmtree(self._part, ignore_errors=True)
-            os.close(self._lock)
-            raise BagError(f"{target} exists already: give another name, or --overwrite to replace it")
-        for leftover in (target.name, _REPLACED):
-            shutil.rmtree(self._part / leftover, ignore_errors=True)
-        self._writer = Writer(self._part / target.name, version=_VERSION, storage_plugin=STORAGES[storage])
-        for key, value in notes.items():
-            self._writer.set_custom_data(key, value)
         try:
-            with _writing(target):
-                self._writer.open()
-        except BagError:
-            shutil.rmtree(self._part)
+            self._begin(storage, notes, overwrite)
+        except BaseException:  # being told to end included
+            shutil.rmtree(self._part, ignore_errors=True)
             os.close(self._lock)
             raise
         self._connections: dict[tuple[str, str], Connection] = {}
@@ -85,6 +75,18 @@ class Result:
         finally:
             shutil.rmtree(self._part)
             os.close(self._lock)
+
+    def _begin(self, storage: str, notes: Mapping[str, str], overwrite: bool) -> None:
+        target = self._target
+        if target.exists() and not overwrite:
+            raise BagError(f"{target} exists already: give another name, or --overwrite to replace it")
+        for leftover in (target.name, _REPLACED):
+            shutil.rmtree(self._part / leftover, ignore_errors=True)
+        self._writer = Writer(self._part / target.name, version=_VERSION, storage_plugin=STORAGES[storage])
+        for key, value in notes.items():
+            self._writer.set_custom_data(key, value)
+        with _writing(target):
+            self._writer.open()
 
     def _move(self) -> None:
         """Gives the bag its name; if that fails, the bag that has it now keeps it."""

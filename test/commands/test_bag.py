@@ -103,7 +103,7 @@ def test_ctrl_c_ends_quietly_and_cleans_up(tmp_path: Path) -> None:
     bags = [recorded.write(tmp_path / name, recorded.camera_bag([1] * 100)) for name in "ab"]
     run = start(*bags, tmp_path / "out", "--jobs", 2, seconds_per_frame=0.1)
     deadline = time.monotonic() + PATIENCE_S
-    while not all((tmp_path / "out" / f"{name}.part").is_dir() for name in "ab"):
+    while not all((tmp_path / "out" / f"{name}.part" / name).is_dir() for name in "ab"):
         assert time.monotonic() < deadline
         assert run.poll() is None, output(run)
         time.sleep(0.02)
