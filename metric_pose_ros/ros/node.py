@@ -92,7 +92,8 @@ class MetricPoseNode(LifecycleNode):
             cv2.setNumThreads(settings.threads)
             # Checked here, so that a wrong camera file fails before the node says that it is ready.
             CameraInput(self, settings, self._complaints, Latest())
-            self._check_name("detections_topic", settings.detections_topic)
+            if settings.detections_topic:
+                self._check_detections_topic(settings.detections_topic)
             self._output = PeopleOutput(self, settings)
             self._messages = self._message_makers()
             self._watchdog.streams = self._load()
@@ -149,11 +150,11 @@ class MetricPoseNode(LifecycleNode):
         self.stop()
         self._watchdog.release()
 
-    def _check_name(self, parameter: str, topic: str) -> None:
+    def _check_detections_topic(self, topic: str) -> None:
         try:
-            self.resolve_topic_name(topic or "none")
+            self.resolve_topic_name(topic)
         except Exception as error:  # rclpy's own, and that of the library below, which names no topic
-            raise ValueError(f"{parameter} is {topic!r}, which is no topic's name: {error}") from error
+            raise ValueError(f"detections_topic is {topic!r}, which is no topic's name: {error}") from error
 
     def _load(self) -> Streams:
         return self._open_streams(self.settings)
