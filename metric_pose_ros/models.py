@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sys
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import onnxruntime
 
+from metric_pose_ros import plain_json
 from metric_pose_ros.model_hashes import verify
 from metric_pose_ros.skeleton import Skeleton
 from metric_pose_ros.spoken_skeletons import choose, spoken_skeletons
@@ -172,9 +172,9 @@ class ModelFile:
                 )
             return cls(path, plugged, {}, inputs, outputs, sha256, vouched)
         try:
-            metadata = json.loads(text)
+            metadata = plain_json.loads(text)
             version, kind = metadata["format"], metadata.get("kind", "pose")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path}: its {METADATA_KEY!r} metadata cannot be read: {error}; export again") from error
         if version != FORMAT:
             raise ModelError(f"{path} has metadata format {version}, expected {FORMAT}: update package or model")

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from metric_pose_ros import plain_json
+
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".engine"
@@ -245,9 +247,9 @@ class EngineCache:
 
     def _times(self) -> dict[str, float]:
         try:
-            times = json.loads((self.folder / _TIMES).read_text(encoding="utf-8"))
+            times = plain_json.loads((self.folder / _TIMES).read_text(encoding="utf-8"))
             return {str(name): float(seconds) for name, seconds in times.items()}
-        except (OSError, ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
+        except (OSError, ValueError, AttributeError, TypeError, ArithmeticError):
             return {}
 
 
@@ -264,7 +266,7 @@ def read(path: Path, key: EngineKey | None = None) -> tuple[Entry, bytes]:
     """
     line, _, engine = path.read_bytes().partition(b"\n")
     try:
-        header = json.loads(line)
+        header = plain_json.loads(line)
         version = header["format"]
         if version != _FORMAT:
             raise UnusableEngineError(f"{path} has format {version}, expected {_FORMAT}")
@@ -275,7 +277,7 @@ def read(path: Path, key: EngineKey | None = None) -> tuple[Entry, bytes]:
     except UnusableEngineError:
         raise
     # Numbers may be infinite, and brackets stand in brackets without end.
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise UnusableEngineError(f"{path} is no engine of this package") from error
     if key is not None and found != key:
         raise UnusableEngineError(f"{path} is not for this ({key.differences(found)})")

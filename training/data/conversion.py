@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from training.data import plain_json
+from metric_pose_ros import plain_json
 from training.data.picture import encode
 from training.data.sets.data_set import NamedProblems, Part
 from training.data.shard_writer import Files, join_tars, write_tar, write_whole

@@ -18,9 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros import picture_files
+from metric_pose_ros import picture_files, plain_json
 from metric_pose_ros.skeleton import Skeleton
-from training.data import plain_json
 from training.data.shards import Problems
 from training.joint_space import find_skeleton
 

@@ -24,9 +24,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros import picture_files
+from metric_pose_ros import picture_files, plain_json
 from metric_pose_ros.skeleton import BODY_30, Skeleton
-from training.data import plain_json
 from training.joint_space import find_skeleton
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,13 @@ file's rest pose into its direction in a frame; rest directions come along, sinc
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+
+from metric_pose_ros import plain_json
 
 PARTS = (
     "root", "chest", "head",
@@ -278,7 +279,7 @@ def read_deepmimic(path: Path) -> Clip:
 
 
 def _deepmimic(path: Path) -> Clip:
-    frames = np.array(json.loads(path.read_text())["Frames"], float)
+    frames = np.array(plain_json.loads(path.read_text())["Frames"], float)
     if frames.ndim != 2 or frames.shape[1] != 44:
         raise ValueError(f"frames of shape {frames.shape}, expected 44 numbers each")
     axes = _DEEPMIMIC_AXES

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.data import plain_json
+from metric_pose_ros import plain_json
 from training.data.shard_writer import jpeg, npz, write_tar
 from training.synthesis.assets import SPLITS
 from training.synthesis.shots import Sample

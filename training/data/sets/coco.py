@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from metric_pose_ros import plain_json
 from metric_pose_ros.skeleton import COCO_17
-from training.data import plain_json
 from training.data.example import Example, Floats, Image, camera_without_calibration
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, first_folder, read_picture
