@@ -13,6 +13,7 @@ import numpy.typing as npt
 from metric_pose_ros.bystanders import Mask, others, paint_over
 from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
+from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.given import check_image, checked_boxes
@@ -89,6 +90,7 @@ class PoseEstimator:
         self.max_people = max_people
         self._views = looks(views, mirror)
         check_mirrored(self._views, self.skeleton)
+        self._by_bodies = self.info.body_scale > 0 and can_look_at_bodies(self.skeleton)
         self._placing = Placing(self.info, only_plausible)
         self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
 
@@ -142,6 +144,7 @@ class PoseEstimator:
             raise ValueError(
                 "this estimator has no detector: give boxes to estimate(), or make it with detector='movenet'"
             )
+        self.timings["detection"] = 0.0
         with self._timed("detection"):
             return self.detector(image_bgr)
 
@@ -161,8 +164,8 @@ class PoseEstimator:
             boxes: (N, 4) xyxy px, each at least partly inside the image.
             scores: (N,) 0..1 how sure the boxes are; 1 if not given.
             expected: for each box, (J, 3) m where that person's joints should be about now, in the camera's frame, or
-                None. It says whom of several people in a box is meant, see `bystanders`; the answer does not begin
-                with it.
+                None. It says whom of several people in a box is meant, see `bystanders`, and how to look at that
+                person, see `body_crop`, instead of a first look at the box; the answer does not begin with it.
 
         Returns:
             At most N people; boxes in which no plausible person stands give none.
@@ -208,31 +211,71 @@ class PoseEstimator:
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(best):
             return [[] for _ in frames]
+        seen = [(image, camera, found) for (image, camera, _), found in zip(frames, best, strict=True)]
         with self._timed("crop"):
-            crops = [self._crops(camera, found) for (_, camera, _), found in zip(frames, best, strict=True)]
-            looked = [[view.turn(crop) for crop in mine for view in self._views] for mine in crops]
-            masks = [self._masks(mine, found) for mine, found in zip(looked, best, strict=True)]
-            whole = self._for_whole_image(frames, masks)
-            batch = self._look(frames, looked, masks) if whole is None else self._batch[:0]
-        with self._timed("network"):
-            if whole is None:
-                poses = self._poses(batch, crops, looked)
-            else:
-                image, camera, _ = frames[0]
-                poses = whole.look(image, camera, crops[0])
+            crops = [self._crops(camera, found) for _, camera, found in seen]
+        poses = self._see(seen, crops)
+        if self._by_bodies:
+            self._look_again(seen, crops, poses)
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
-            for (_, camera, _), detections, mine in zip(frames, best, crops, strict=True):
+            for (_, camera, detections), mine in zip(seen, crops, strict=True):
                 part = poses.part(start, start + len(mine))
                 start += len(mine)
                 people.append(self._placing(camera, detections, mine, part))
             return people
 
+    def _see(self, frames: list[_Frame], crops: list[list[Crop]]) -> PoseBatch:
+        """What the network says of the crops of all frames, one for each of their detections, in a row."""
+        with self._timed("crop"):
+            looked = [[view.turn(crop) for crop in mine for view in self._views] for mine in crops]
+            masks = [self._masks(mine, found) for mine, (_, _, found) in zip(looked, frames, strict=True)]
+            whole = self._for_whole_image(frames, masks)
+            batch = self._look(frames, looked, masks) if whole is None else self._batch[:0]
+        with self._timed("network"):
+            if whole is None:
+                return self._poses(batch, crops, looked)
+            image, camera, _ = frames[0]
+            return whole.look(image, camera, crops[0])
+
+    def _look_again(self, frames: list[_Frame], crops: list[list[Crop]], poses: PoseBatch) -> None:
+        """Looks at strangers a second time, at their bodies; puts in place the crops and what was found in them."""
+        again: list[_Frame] = []
+        closer: list[list[Crop]] = []
+        rows, row = [], 0
+        with self._timed("crop"):
+            for (image, camera, detections), mine in zip(frames, crops, strict=True):
+                strangers, bodies = [], []
+                for place, (detection, crop) in enumerate(zip(detections, mine, strict=True)):
+                    if detection.expected is None:
+                        body = self._body_crop(crop.to_camera_frame(poses.absolute[row] / 1000))
+                        if body is not None:
+                            mine[place] = body
+                            bodies.append(body)
+                            strangers.append(detection)
+                            rows.append(row)
+                    row += 1
+                if strangers:
+                    again.append((image, camera, strangers))
+                    closer.append(bodies)
+        if rows:
+            poses.put(rows, self._see(again, closer))
+
     def _crops(self, camera: Camera, detections: list[Detection]) -> list[Crop]:
-        """One crop per detection, looking at it."""
+        """One crop per detection, looking at the body if it is known, else at the box."""
         side, scale = self.info.crop_side, self.info.crop_scale
-        return [look_at(camera, detection.box, side, scale) for detection in detections]
+        bodies = [self._body_crop(detection.expected) if self._by_bodies else None for detection in detections]
+        return [
+            look_at(camera, detection.box, side, scale) if body is None else body
+            for detection, body in zip(detections, bodies, strict=True)
+        ]
+
+    def _body_crop(self, joints3d: Floats | None) -> Crop | None:
+        """The crop around a body (J, 3) m in the camera's frame, if that is known and can be looked at."""
+        if joints3d is None:
+            return None
+        return look_at_body(joints3d, self.skeleton, self.info.crop_side, self.info.body_scale)
 
     def _masks(self, looked: list[Crop], detections: list[Detection]) -> list[Mask | None]:
         """What to paint over in all looks at the people of one image."""
@@ -282,4 +325,4 @@ class PoseEstimator:
         try:
             yield
         finally:
-            self.timings[stage] = time.perf_counter() - start
+            self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - start

@@ -36,7 +36,13 @@ _KINDS = {
     "yolox": ({"images"}, {"output"}),
 }
 """Inputs and outputs that each kind of model must have."""
-_RANGES = (("crop_side", 16, 2048), ("crop_scale", 0.1, 10.0), ("box_size_mm", 100.0, 100_000.0), ("stride", 1, 256))
+_RANGES = (
+    ("crop_side", 16, 2048),
+    ("crop_scale", 0.1, 10.0),
+    ("box_size_mm", 100.0, 100_000.0),
+    ("stride", 1, 256),
+    ("body_scale", 0.0, 10.0),
+)
 """Of what pose models say of themselves; beyond, it makes no sense."""
 _USUAL_SIDE = 640
 _PLUGGED_IN = ("rtdetr", "rtdetr_logits", "yolox")
@@ -61,6 +67,8 @@ class PoseModelInfo:
         stride: px per heatmap cell.
         outputs: which of the network's outputs are the skeleton's joints; None for all, in their order.
         calibrated: whether the uncertainty it states was compared with errors.
+        body_scale: half of what a crop shows over how far from the hips the farthest joint appears, for models that
+            look at bodies once they are known, see `body_crop`; 0 for those that look at boxes.
     """
 
     name: str
@@ -72,6 +80,7 @@ class PoseModelInfo:
     stride: int
     outputs: tuple[int, ...] | None = None
     calibrated: bool = True
+    body_scale: float = 0.0
 
     @classmethod
     def from_metadata(cls, entries: dict[str, Any], skeleton: Skeleton) -> PoseModelInfo:
@@ -90,6 +99,7 @@ class PoseModelInfo:
             box_size_mm=float(entries["box_size_mm"]),
             stride=int(entries["stride"]),
             calibrated=bool(entries.get("calibrated", True)),
+            body_scale=float(entries.get("body_scale", 0.0)),
         )
         info._check_ranges()
         return info

@@ -46,6 +46,11 @@ class PoseBatch:
             self.joints2d[start:stop], self.relative[start:stop], self.absolute[start:stop], self.std[start:stop]
         )
 
+    def put(self, rows: list[int], poses: PoseBatch) -> None:
+        """Puts poses in the place of those of some crops."""
+        for name in _AXES:
+            getattr(self, name)[rows] = getattr(poses, name)
+
 
 class PoseNetwork:
     """Runs a pose model on a batch of crops.

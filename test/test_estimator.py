@@ -5,7 +5,9 @@ import pytest
 
 from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
-from metric_pose_ros.models import ModelFile
+from metric_pose_ros.geometry.body_crop import look_at_body
+from metric_pose_ros.geometry.crop import look_at
+from metric_pose_ros.models import ModelFile, PoseModelInfo
 from metric_pose_ros.pose_network import PoseNetwork
 from metric_pose_ros.skeleton import BODY_30
 from test.fake_models import STANDING_MM, metadata, save_detector, save_pose_model
@@ -268,3 +270,59 @@ def test_a_box_larger_than_the_image_does_no_harm(estimator):
     for person in estimator.estimate(IMAGE, CAMERA, [[-500.0, -500, 1900, 1400]]):
         assert np.isfinite(person.joints3d).all()
         assert person.joints3d[:, 2].min() > 0
+
+
+class Looks:
+    """A pose network that notes the cameras it looks through."""
+
+    def __init__(self, path, **changes):
+        self.seen = []
+        self._engine = OnnxRuntimeEngine(path, 1)
+        self.description = "notes"
+        info = PoseModelInfo.from_metadata(metadata(**changes), BODY_30)
+        self.estimator = PoseEstimator(model=PoseNetwork(self, info), detector=None)
+
+    def run(self, **arrays):
+        self.seen.append(arrays["intrinsics"])
+        return self._engine.run(**arrays)
+
+
+def test_strangers_are_looked_at_by_their_boxes_and_then_by_their_bodies(pose_model):
+    looks = Looks(pose_model, body_scale=1.4)
+    (person,) = looks.estimator.estimate(IMAGE, CAMERA, [box_of_somebody(1.5, 4)])
+    by_box, by_body = looks.seen
+    first = Looks(pose_model)
+    (then,) = first.estimator.estimate(IMAGE, CAMERA, [box_of_somebody(1.5, 4)])
+    assert np.array_equal(by_box, first.seen[0])
+    assert by_body[0] == pytest.approx(look_at_body(then.joints3d, BODY_30, 256, 1.4).K, rel=1e-5)
+    assert len(first.seen) == 1
+    assert set(looks.estimator.timings) == {"detection", "crop", "network", "placement"}
+    # This network sees the same person in every crop, so who comes nearer by a wider look was looked at so.
+    assert person.position[2] == pytest.approx(then.position[2] * by_body[0, 0, 0] / by_box[0, 0, 0], rel=0.01)
+
+
+def test_whom_one_knows_is_looked_at_once(pose_model):
+    looks = Looks(pose_model, body_scale=1.4)
+    boxes = [box_of_somebody(x, 5) for x in (-2, 2)]
+    known = STANDING_MM / 1000 @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]) + [2, 0, 5]  # lying
+    people = looks.estimator.estimate(IMAGE, CAMERA, boxes, expected=[None, known])
+    assert [len(intrinsics) for intrinsics in looks.seen] == [2, 1]
+    (lying,) = (person for person in people if person.position[0] > 0)
+    along = lying.joints3d[BODY_30.names.index("neck")] - lying.position
+    assert abs(along[0]) > 5 * abs(along[1])
+
+
+def test_bodies_that_cannot_be_looked_at_are_looked_at_by_their_boxes(pose_model):
+    looks = Looks(pose_model, body_scale=1.4)
+    looks.estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 5)], expected=[STANDING_MM / 1000 - [0, 0, 5]])
+    assert [len(intrinsics) for intrinsics in looks.seen] == [1]
+    assert looks.seen[0][0, 0, 0] == pytest.approx(look_at(CAMERA, box_of_somebody(0, 5), 256).K[0, 0])
+
+
+def test_second_looks_at_people_of_several_cameras_go_to_the_right_ones(pose_model):
+    looks = Looks(pose_model, body_scale=1.4)
+    frames = [(IMAGE, CAMERA, [box_of_somebody(x, z)]) for x, z in ((-2, 5), (0, 3), (2, 6))]
+    together = looks.estimator.estimate_many(frames)
+    alone = [looks.estimator.estimate(*frame) for frame in frames]
+    for (one,), (other,) in zip(together, alone, strict=True):
+        assert one.joints3d == pytest.approx(other.joints3d, abs=1e-4)

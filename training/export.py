@@ -145,6 +145,7 @@ def metadata(model: PoseModel, facts: dict[str, Any], precision: str, outputs: t
         **model.space.metadata(),
         "crop_side": model.crop_side,
         "crop_scale": CROP_SCALE,
+        "body_scale": model.body_scale,
         "box_size_mm": model.head.geometry.box_size_mm,
         "stride": model.stride,
         "precision": precision,

@@ -86,6 +86,16 @@ def test_half_of_a_file_with_fp16_weights_is_saved_and_all_arithmetic_is_fp32(mo
     assert readers == {"Cast"}
 
 
+def half_before_whole(graph, convolutions, whole):
+    """Whether a convolution that computes in fp32 depends on one in fp16; branches may stand in any order."""
+    rounded = {node.output[0] for node, kept in zip(convolutions, whole, strict=True) if not kept}
+    after = set(rounded)
+    for node in graph.graph.node:
+        if after & set(node.input):
+            after |= set(node.output)
+    return any(after & set(node.input) for node, kept in zip(convolutions, whole, strict=True) if kept)
+
+
 @pytest.mark.parametrize("head", ["metrabs", "margipose"])
 def test_of_a_half_precision_network_so_much_stays_fp32_that_it_is_within_a_millimetre(models, head, tmp_path):
     path = tmp_path / "half.onnx"
@@ -100,7 +110,7 @@ def test_of_a_half_precision_network_so_much_stays_fp32_that_it_is_within_a_mill
     # The few channels of a small network round to one side more often than the many of a real one.
     kept = sum(whole)
     assert 0 < kept < len(whole)
-    assert all(whole[:kept])
+    assert not half_before_whole(graph, convolutions, whole)
     assert said.endswith(f"; the first {kept} of {len(whole)} convolutions fp32")
     last = [node for node in graph.graph.node if node.op_type == "Softmax"][-1]
     assert types[last.output[0]] == FLOAT

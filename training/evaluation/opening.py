@@ -133,6 +133,7 @@ def _checkpoint(path: Path, looking: Looking) -> tuple[Engine, dict[str, Any], s
         "version": f"step {config.get('step', 'unknown')}",
         "crop_side": model.crop_side,
         "crop_scale": CROP_SCALE,
+        "body_scale": model.body_scale,
         "box_size_mm": model.head.geometry.box_size_mm,
         "stride": model.stride,
         **model.space.metadata(),

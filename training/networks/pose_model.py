@@ -48,6 +48,7 @@ class PoseModel(nn.Module):
         head: reads it.
         space: the joints, in the order of the outputs.
         crop_side: px of the crops.
+        body_scale: how the robot is to look at whom it knows, see `PoseModelInfo.body_scale`; 0 for boxes only.
 
     Attributes:
         stride: px of the crop per cell of the head's heatmaps.
@@ -62,10 +63,19 @@ class PoseModel(nn.Module):
     std_disagreement: Tensor
     std_floor_mm: Tensor
 
-    def __init__(self, backbone: Backbone, neck: LastMap | Neck, head: Head, space: JointSpace, crop_side: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        neck: LastMap | Neck,
+        head: Head,
+        space: JointSpace,
+        crop_side: int,
+        body_scale: float = 0.0,
+    ) -> None:
         super().__init__()
         self.backbone, self.neck, self.head = backbone, neck, head
         self.space, self.crop_side, self.stride = space, crop_side, head.geometry.stride
+        self.body_scale = body_scale
         self.register_buffer("size", torch.ones(()), persistent=False)
         self.register_buffer("std_scale", torch.ones(len(space), 3))
         self.register_buffer("std_disagreement", torch.zeros(len(space), 3), persistent=False)
@@ -136,8 +146,8 @@ def build_model(config: dict[str, Any], with_weights: bool = True) -> PoseModel:
 
     Args:
         config: ``backbone`` (see `build_backbone`), ``head`` (see `build_head`), ``skeletons`` (see `JointSpace`) and,
-            if wanted, ``neck: {width, blocks}``, without which the head reads the backbone's last map, ``crop_side``
-            and ``box_size_mm``.
+            if wanted, ``neck: {width, blocks}``, without which the head reads the backbone's last map, ``crop_side``,
+            ``box_size_mm`` and ``body_scale``.
         with_weights: whether to read files of weights that the configuration names.
 
     Raises:
@@ -145,12 +155,12 @@ def build_model(config: dict[str, Any], with_weights: bool = True) -> PoseModel:
     """
     sections = ("backbone", "head", "skeletons")
     missing = [section for section in sections if section not in config]
-    unknown = sorted(set(config) - {*sections, "neck", "crop_side", "box_size_mm"})
+    unknown = sorted(set(config) - {*sections, "neck", "crop_side", "box_size_mm", "body_scale"})
     if missing or unknown:
         raise ValueError(
             f"the model section lacks {', '.join(missing) or 'nothing'} and has the unknown "
             f"{', '.join(unknown) or 'nothing'}; it consists of {', '.join(sections)} and, optionally, neck, "
-            "crop_side, box_size_mm"
+            "crop_side, box_size_mm, body_scale"
         )
     space = JointSpace.from_names(list(config["skeletons"]))
     crop_side = int(config.get("crop_side", CROP_SIDE))
@@ -162,4 +172,4 @@ def build_model(config: dict[str, Any], with_weights: bool = True) -> PoseModel:
         neck = LastMap(backbone.channels, backbone.strides)
     box_size_mm = float(config.get("box_size_mm", BOX_SIZE_MM))
     head = build_head(config["head"], neck.channels, neck.stride, space, crop_side, box_size_mm)
-    return PoseModel(backbone, neck, head, space, crop_side)
+    return PoseModel(backbone, neck, head, space, crop_side, float(config.get("body_scale", 0.0)))

@@ -1,4 +1,8 @@
-"""Cameras: where a robot's camera stands, what of a person it sees, and the virtual camera of the crop. All batched."""
+"""Cameras: where a robot's camera stands, what of a person it sees, and the virtual camera of the crop. All batched.
+
+The robot looks at strangers by their boxes and at whom it knows by their bodies, see
+`metric_pose_ros.geometry.body_crop`; so do the virtual cameras here, with the errors that boxes and earlier looks have.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from metric_pose_ros.skeleton import BODY_30
 from training.synthesis.lens import distort, sample_lenses, undistort
 from training.synthesis.renderer import CROP_SIDE, Views
 
 BOX_MARGIN = 1.25
 """The crop is this much larger than the box."""
+
+BODY_SCALE = 1.4
+"""Half a side of a crop around a body over the distance of the joint that is farthest from the hips."""
+
+STRANGERS = 0.25
+"""Share of crops that look at boxes."""
+
+_PELVIS = BODY_30.names.index("pelvis")
+_SHOULDERS = BODY_30.indices(("left_shoulder", "right_shoulder")).tolist()
 
 NEAREST_SKIN = 0.25
 """A person with skin nearer to the camera than this (m) cannot be framed."""
@@ -63,13 +77,22 @@ def sample_cameras(rng: np.random.Generator, centre: np.ndarray, ground: np.ndar
 
 
 def frame(
-    rng: np.random.Generator, rotation: Tensor, position: Tensor, skin: Tensor, truncate: np.ndarray
+    rng: np.random.Generator,
+    rotation: Tensor,
+    position: Tensor,
+    skin: Tensor,
+    joints: Tensor,
+    truncate: np.ndarray,
+    strangers: float = STRANGERS,
 ) -> tuple[Views, Tensor]:
-    """Frames people as the estimator will: virtual cameras look at the box of what is seen, not quite exactly.
+    """Frames people as the estimator will: virtual cameras look at boxes of what is seen or at bodies, not quite
+    exactly.
 
     Args:
         rotation, position: (N, 3, 3), (N, 3) real cameras, world to camera; skin: (N, V, 3) the people's skin, world.
+        joints: (N, 30, 3) of `BODY_30`, world.
         truncate: (N,) bool, whether the image cuts the person.
+        strangers: share of crops that look at boxes.
 
     Returns:
         the views, and (N,) bool whether each is good: the person is not too near and enough of them lies in the image.
@@ -86,19 +109,12 @@ def frame(
     low = torch.maximum(torch.where(seen[..., None], plane, torch.inf).amin(1), image[:, :2])
     high = torch.minimum(torch.where(seen[..., None], plane, -torch.inf).amax(1), image[:, 2:])
     low, high = torch.where(good[:, None], low, -0.1), torch.where(good[:, None], high, 0.1)
-    shift = torch.as_tensor(np.clip(rng.normal(0, 0.035, (count, 2)), -0.1, 0.1), dtype=torch.float32, device=device)
-    zoom = torch.as_tensor(rng.triangular(0.85, 1.0, 1.25, count), dtype=torch.float32, device=device)
-    centre = (low + high) / 2 + shift * (high - low)
-    from_real = _towards(undistort(centre, lens))
-    (x, y), (left, top), (right, bottom) = centre.T, low.T, high.T
-    edges = torch.stack([torch.stack([left, right, x, x], 1), torch.stack([y, y, top, bottom], 1)], -1)
-    rays = functional.pad(undistort(edges, lens), (0, 1), value=1.0)
-    turned = rays @ from_real.transpose(1, 2)
-    good &= (turned[..., 2] > 0.05).all(1)
-    turned = turned[..., :2] / turned[..., 2:].clamp(min=0.05)
-    extent = torch.maximum(turned[:, 1, 0] - turned[:, 0, 0], turned[:, 3, 1] - turned[:, 2, 1])
-    good &= extent > 1e-3
-    focal = CROP_SIDE / (extent.clamp(min=1e-3) * BOX_MARGIN * zoom)
+    from_real, focal, fits = _at_boxes(rng, low, high, lens)
+    bodies, body_focal = _at_bodies(rng, (joints - position[:, None]) @ rotation.transpose(1, 2), truncate)
+    strange = torch.as_tensor(rng.random(count) < strangers, device=device)
+    from_real = torch.where(strange[:, None, None], from_real, bodies)
+    focal = torch.where(strange, focal, body_focal)
+    good &= fits | ~strange
     views = Views(
         rotation=from_real @ rotation,
         position=position,
@@ -109,6 +125,76 @@ def frame(
         truncated=torch.as_tensor(truncate, device=device),
     )
     return views, good
+
+
+def _at_boxes(rng: np.random.Generator, low: Tensor, high: Tensor, lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops around boxes (N, 2) of the real cameras' distorted image planes.
+
+    Returns:
+        (N, 3, 3) real camera to crop camera, (N,) focal length in crop pixels, and (N,) bool whether a camera can look
+        so.
+    """
+    device, count = low.device, len(low)
+    shift = torch.as_tensor(np.clip(rng.normal(0, 0.035, (count, 2)), -0.1, 0.1), dtype=torch.float32, device=device)
+    zoom = torch.as_tensor(rng.triangular(0.85, 1.0, 1.25, count), dtype=torch.float32, device=device)
+    centre = (low + high) / 2 + shift * (high - low)
+    from_real = _towards(undistort(centre, lens))
+    (x, y), (left, top), (right, bottom) = centre.T, low.T, high.T
+    edges = torch.stack([torch.stack([left, right, x, x], 1), torch.stack([y, y, top, bottom], 1)], -1)
+    rays = functional.pad(undistort(edges, lens), (0, 1), value=1.0)
+    turned = rays @ from_real.transpose(1, 2)
+    good = (turned[..., 2] > 0.05).all(1)
+    turned = turned[..., :2] / turned[..., 2:].clamp(min=0.05)
+    extent = torch.maximum(turned[:, 1, 0] - turned[:, 0, 0], turned[:, 3, 1] - turned[:, 2, 1])
+    good &= extent > 1e-3
+    return from_real, CROP_SIDE / (extent.clamp(min=1e-3) * BOX_MARGIN * zoom), good
+
+
+def _at_bodies(rng: np.random.Generator, joints: Tensor, truncate: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Crops around bodies whose joints (N, 30, 3) in the real cameras' frames are known from a look before.
+
+    Of whoever is cut by the image much was guessed then, so less is right.
+
+    Returns:
+        (N, 3, 3) real camera to crop camera, and (N,) focal length in crop pixels.
+    """
+    device, count = joints.device, len(joints)
+
+    def draw(values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+    worse = np.where(truncate, 2.0, 1.0)
+    upright, radius = at_body(joints)
+    shift = draw(rng.normal(0, 0.06, (count, 2)) * worse[:, None]) * radius[:, None]
+    roll = draw(np.deg2rad(rng.normal(0, 10, count)) * worse)
+    zoom = draw(np.exp(rng.normal(0, 0.1, count) * worse))
+    cosine, sine, zero = torch.cos(roll), torch.sin(roll), torch.zeros_like(roll)
+    lean = torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1], 1).reshape(count, 3, 3)
+    return lean @ _towards(shift) @ upright, CROP_SIDE / (2 * BODY_SCALE * radius * zoom)
+
+
+def at_body(joints: Tensor) -> tuple[Tensor, Tensor]:
+    """Cameras that look at hips, with the shoulders upwards.
+
+    Args:
+        joints: (N, 30, 3) in the frames of cameras at the same places.
+
+    Returns:
+        (N, 3, 3) from those cameras, and (N,) how far from the hips the farthest joint appears at a depth of 1.
+    """
+    hips = joints[:, _PELVIS]
+    level = _towards(hips[:, :2] / hips[:, 2:].clamp(min=NEAREST_SKIN))
+    plane = _plane(joints @ level.transpose(1, 2))
+    up = functional.normalize(plane[:, _SHOULDERS].mean(1) - plane[:, _PELVIS], dim=1)
+    zero = torch.zeros_like(up[:, 0])
+    # Rows are the crop's axes: down is away from the shoulders.
+    turn = torch.stack([-up[:, 1], up[:, 0], zero, -up[:, 0], -up[:, 1], zero, zero, zero, zero + 1], 1)
+    return turn.reshape(-1, 3, 3) @ level, plane.norm(dim=-1).amax(1)
+
+
+def _plane(points: Tensor) -> Tensor:
+    """(..., 2) where points (..., 3) in a camera's frame appear at a depth of 1."""
+    return points[..., :2] / points[..., 2:].clamp(min=NEAREST_SKIN)
 
 
 def _towards(centre: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from training.synthesis.assets import Assets
 from training.synthesis.background import place_name, sample_backdrops
 from training.synthesis.body import BODY_VERTICES
 from training.synthesis.figures import Cast, Figures
-from training.synthesis.framing import frame, sample_cameras
+from training.synthesis.framing import STRANGERS, frame, sample_cameras
 from training.synthesis.joints import DEPTH_INSIDE
 from training.synthesis.light import sample_lights
 from training.synthesis.outfits import sample_looks
@@ -51,6 +51,8 @@ class SceneMaker:
     ) -> None:
         self._cast, self._renderer, self._wardrobe, self._assets = cast, renderer, wardrobe, assets
         self._split, self._device = split, torch.device(device)
+        # Who is measured is a stranger: the second look is the estimator's own.
+        self._strangers = 1.0 if split == "test" else STRANGERS
         self._fabrics = torch.from_numpy(wardrobe.fabrics).to(self._device)
         self._depth_inside = torch.tensor([DEPTH_INSIDE[name] for name in BODY_30.names], device=self._device)
 
@@ -75,8 +77,9 @@ class SceneMaker:
         close = np.linalg.norm(position[:, :2] - centre[:, :2], axis=1) < 2.2
         truncate = rng.random(count) < np.where(close, 0.5, 0.17)
         views, good = frame(
-            rng, self._tensor(rotation), self._tensor(position), figures.vertices[:, :BODY_VERTICES], truncate
-        )
+            rng, self._tensor(rotation), self._tensor(position), figures.vertices[:, :BODY_VERTICES], figures.joints,
+            truncate, self._strangers,
+        )  # fmt: skip
         kept = np.flatnonzero(good.cpu().numpy())
         views, figures, stands = views.rows(good), figures.rows(kept), stands.rows(kept)
         ground, position, lying = ground[kept], position[kept], lying[kept]
