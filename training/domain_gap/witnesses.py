@@ -1,11 +1,16 @@
-"""What models, MediaPipe and the triangulated truth say of the people of a clip, all looking at the same crops."""
+"""What models, MediaPipe and the triangulated truth say of the people of a clip, all told by the same boxes where to
+look.
+
+Each looks as it does in use: models as they state, MediaPipe first at the box and then, upright, at the circle around
+the body that it found there (in videos, it looks at that in the next frame).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +18,12 @@ import numpy.typing as npt
 from rich.progress import track
 
 from metric_pose_ros.estimator import PoseEstimator
+from metric_pose_ros.geometry.body_crop import look_at_body
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import full_perspective
 from metric_pose_ros.people import Person
-from metric_pose_ros.skeleton import COCO_17
+from metric_pose_ros.skeleton import COCO_17, Skeleton
 from metric_pose_ros.tracking import Tracker
 from training.domain_gap import mediapipe_side
 from training.domain_gap.clips import Clip
@@ -29,7 +35,10 @@ Image = npt.NDArray[np.uint8]
 MEDIAPIPE = "MediaPipe heavy"
 TRUTH = "triangulated truth"
 _SIDE, _SCALE = 256, 1.25
-"""Of MediaPipe's crops: px, and what they show over the larger side of the box; our models' are alike."""
+"""Of MediaPipe's crops: px, and what they show over the larger side of the box, or over the circle's diameter."""
+_CIRCLE = Skeleton("circle", ("pelvis", "left_shoulder", "right_shoulder"), ())
+_CENTRE, _ON_TOP = 33, 34
+"""MediaPipe's landmarks of that circle: its centre, between the hips, and where it is above the shoulders."""
 _LEAST_VISIBLE = 0.5
 
 
@@ -56,42 +65,28 @@ Testimony = dict[str, list[Seen]]
 """Witness -> what it says of each of a clip's people, in their order."""
 
 
-@dataclass(eq=False)
-class _Notes:
-    """What is collected of one person while the frames go by."""
-
-    people: dict[str, list[Person]] = field(default_factory=dict)
-    crops: list[Crop] = field(default_factory=list)
-    pixels: list[npt.NDArray[np.uint8]] = field(default_factory=list)
-
-
 def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool) -> Testimony:
     """Asks all witnesses about a clip.
 
     Args:
-        clip: whose frames are read once.
+        clip: that it happens in.
         models: that give an answer for every box.
         with_mediapipe: whether to ask MediaPipe heavy as well.
 
     Raises:
         ValueError: if a model gives no finite answer for a box, or lacks a joint of COCO's.
     """
-    notes = [_Notes({name: [] for name in models}) for _ in clip.people]
+    found: dict[str, list[list[Person]]] = {name: [[] for _ in clip.people] for name in models}
     for image, present in _frames(clip):
         boxes = np.stack([box for _, box in present])
         for name, model in models.items():
             for (number, _), person in zip(present, model.estimate(image, clip.camera, boxes), strict=True):
                 if not np.isfinite(person.joints3d).all():
                     raise ValueError(f"{name} gives no finite pose for box {person.box.round()} of {clip.name}")
-                notes[number].people[name].append(person)
-        if with_mediapipe:
-            for number, box in present:
-                crop, pixels = _cut(image, clip.camera, box)
-                notes[number].crops.append(crop)
-                notes[number].pixels.append(pixels)
-    told: Testimony = {name: [_model_saw(note.people[name], clip.rate_hz) for note in notes] for name in models}
+                found[name][number].append(person)
+    told: Testimony = {name: [_model_saw(person, clip.rate_hz) for person in people] for name, people in found.items()}
     if with_mediapipe:
-        told[MEDIAPIPE] = [_mediapipe_saw(note, clip.camera) for note in notes]
+        told[MEDIAPIPE] = _mediapipe_saw(clip)
     if clip.truth is not None:
         px = clip.camera.project(clip.truth.reshape(-1, 3)).reshape(*clip.truth.shape[:2], 2)
         told[TRUTH] = [Seen(px, clip.truth)]
@@ -126,25 +121,47 @@ def _model_saw(people: list[Person], rate_hz: float) -> Seen:
     )
 
 
-def _cut(image: Image, camera: Camera, box: Floats) -> tuple[Crop, npt.NDArray[np.uint8]]:
-    """(256, 256, 3) RGB for MediaPipe, and the camera that would have taken it."""
-    crop = look_at(camera, box, _SIDE, _SCALE)
+def _mediapipe_saw(clip: Clip) -> list[Seen]:
+    """What MediaPipe says of each of a clip's people."""
+    crops = [[look_at(clip.camera, box, _SIDE, _SCALE) for box in person.boxes] for person in clip.people]
+    first = [_answers(pixels)[0] for pixels in _cut(clip, crops)]
+    crops = [
+        [_circle(landmarks, crop) or crop for landmarks, crop in zip(saw, mine, strict=True)]
+        for saw, mine in zip(first, crops, strict=True)
+    ]
+    return [
+        _mediapipe_person(*_answers(pixels), mine, clip.camera)
+        for pixels, mine in zip(_cut(clip, crops), crops, strict=True)
+    ]
+
+
+def _circle(landmarks: Floats, crop: Crop) -> Crop | None:
+    """The crop around the circle that landmarks (39, 5) in a crop tell of, as MediaPipe makes it."""
+    centre, top = crop.rays(landmarks[[_CENTRE, _ON_TOP], :2].astype(float))
+    return look_at_body(np.stack([centre, top, top]), _CIRCLE, _SIDE, _SCALE)
+
+
+def _cut(clip: Clip, crops: list[list[Crop]]) -> list[npt.NDArray[np.uint8]]:
+    """(F, 256, 256, 3) RGB of the crops of each person."""
+    pixels: list[list[npt.NDArray[np.uint8]]] = [[] for _ in crops]
     batch = np.zeros((1, 3, _SIDE, _SIDE), np.float32)
-    sample(image, camera, [crop], batch)
-    return crop, np.round(batch[0].transpose(1, 2, 0) * 255).astype(np.uint8)
+    for image, present in _frames(clip):
+        for number, _ in present:
+            sample(image, clip.camera, [crops[number][len(pixels[number])]], batch)
+            pixels[number].append(np.round(batch[0].transpose(1, 2, 0) * 255).astype(np.uint8))
+    return [np.stack(mine) for mine in pixels]
 
 
-def _mediapipe_saw(note: _Notes, camera: Camera) -> Seen:
+def _mediapipe_person(landmarks: Floats, world: Floats, crops: list[Crop], camera: Camera) -> Seen:
     """World landmarks have no place: they are put where they fit the image's landmarks best."""
-    landmarks, world = _answers(np.stack(note.pixels))
     points, visible = mediapipe_side.coco_joints(landmarks)
     world = world[:, mediapipe_side.COCO_LANDMARKS].astype(float)
-    intrinsics = np.stack([crop.K for crop in note.crops])
+    intrinsics = np.stack([crop.K for crop in crops])
     everywhere = np.ones(points.shape[:2], bool)
     poses = world + full_perspective(points, world, intrinsics, everywhere)[:, None]
     return Seen(
-        np.stack([camera.project(crop.rays(mine)) for crop, mine in zip(note.crops, points, strict=True)]),
-        np.stack([crop.to_camera_frame(pose) for crop, pose in zip(note.crops, poses, strict=True)]),
+        np.stack([camera.project(crop.rays(mine)) for crop, mine in zip(crops, points, strict=True)]),
+        np.stack([crop.to_camera_frame(pose) for crop, pose in zip(crops, poses, strict=True)]),
         sure=visible > _LEAST_VISIBLE,
     )
 
