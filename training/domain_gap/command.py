@@ -1,7 +1,7 @@
 """``python -m training domain-gap MODEL ...``: what models say of real people, for whom nobody trained them.
 
 Real pictures come from packages of PyPI and Debian and are kept in ``.cache``; nothing of them is redistributed. All
-witnesses see the same crops: the models, MediaPipe Pose heavy and, in the four calibrated views, a triangulation by
+witnesses are told the same boxes: the models, MediaPipe Pose heavy and, in the four calibrated views, a triangulation by
 other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to look at.
 """
 

@@ -1,7 +1,7 @@
 """Who is where in clips that nobody has labelled: a detector's boxes, put together over frames.
 
 ``boxes.json`` beside this file is made by ``python -m training.domain_gap.courses``, so that all models, today's and
-next year's, look at the same crops whatever the detector says by then.
+next year's, are told to look at the same places whatever the detector says by then.
 """
 
 from __future__ import annotations
