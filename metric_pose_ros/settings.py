@@ -37,7 +37,7 @@ class Settings:
     model: str = parameter("metric_pose_heavy", "Pose model: heavy, fast, a shipped name or a path to an ONNX file.")
     skeleton: str = parameter("", "Skeleton that people shall have, such as h36m_17; empty takes the model's first.")
     engine: str = parameter(
-        "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda, onnxruntime or openvino."
+        "auto", "What runs the networks: auto, tensorrt, tensorrt_rtx, onnxruntime_cuda or onnxruntime."
     )
     build_only: bool = parameter(
         False, "Build the engines that are missing for this GPU, then end.", node_only=True, read_only=True

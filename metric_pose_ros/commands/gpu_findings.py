@@ -10,7 +10,7 @@ from pathlib import Path
 
 from metric_pose_ros.commands.findings import Finding
 from metric_pose_ros.engines.cache import EngineCache
-from metric_pose_ros.engines.choice import KINDS, TITLES, missing
+from metric_pose_ros.engines.choice import BEST_FIRST, TITLES, missing
 from metric_pose_ros.engines.cuda import CudaError, open_device
 
 _ENOUGH_MEMORY = 1.5e9
@@ -27,7 +27,7 @@ def examine_gpu(cache: EngineCache | None = None) -> Iterator[Finding]:
         cache: of engines; the user's own if not given.
     """
     yield from _device()
-    for kind in KINDS:
+    for kind in BEST_FIRST:
         lacking = missing(kind)
         if lacking is not None:
             yield Finding("note", f"{TITLES[kind]}: {lacking}")
@@ -59,7 +59,7 @@ def _device() -> Iterator[Finding]:
 
 def _version(kind: str) -> str:
     """Of the library; empty where it is not known."""
-    module = kind.removesuffix("_cuda")
+    module = kind if kind in _TENSORRT else "onnxruntime"
     return str(getattr(sys.modules.get(module), "__version__", ""))
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy.typing as npt
 
-from metric_pose_ros.engines.choice import KINDS, Options, open_best, open_kind, open_spare
+from metric_pose_ros.engines.choice import BEST_FIRST, Options, open_best, open_kind, open_spare
 from metric_pose_ros.engines.enduring import EnduringEngine
 from metric_pose_ros.engines.failures import EngineFailure, EngineOutOfMemory
 from metric_pose_ros.engines.profiles import BATCHES, batched_inputs
@@ -24,7 +24,7 @@ __all__ = [
     "open_kind",
 ]
 
-ENGINES = ("auto", *KINDS)
+ENGINES = ("auto", *BEST_FIRST)
 
 
 class Engine(Protocol):

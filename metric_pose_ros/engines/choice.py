@@ -14,7 +14,6 @@ from metric_pose_ros.engines.building import PRECISION, Progress, build_engine
 from metric_pose_ros.engines.cache import EngineCache, EngineKey
 from metric_pose_ros.engines.cuda import CudaError, Device, open_device
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
-from metric_pose_ros.engines.openvino import OpenVinoEngine
 from metric_pose_ros.engines.profiles import BATCHES, batched_inputs, profiles_for
 from metric_pose_ros.engines.tensorrt import TensorRTEngine
 from metric_pose_ros.model_hashes import sha256_of
@@ -23,21 +22,16 @@ from metric_pose_ros.models import ModelFile
 logger = logging.getLogger(__name__)
 
 BEST_FIRST = ("tensorrt", "tensorrt_rtx", "onnxruntime_cuda", "onnxruntime")
-"""What ``auto`` takes."""
-KINDS = (*BEST_FIRST, "openvino")
 TITLES = {
     "tensorrt": "TensorRT",
     "tensorrt_rtx": "TensorRT-RTX",
     "onnxruntime_cuda": "ONNX Runtime CUDA",
     "onnxruntime": "ONNX Runtime CPU",
-    "openvino": "OpenVINO CPU",
 }
 _TO_INSTALL = {
     "tensorrt": "it comes with JetPack, or pip install tensorrt",
     "tensorrt_rtx": "pip install tensorrt-rtx-cu13",
 }
-
-Opened = OnnxRuntimeEngine | OpenVinoEngine | TensorRTEngine
 
 
 class NotHereError(ValueError):
@@ -63,14 +57,11 @@ def missing(kind: str) -> str | None:
     """What an engine lacks on this machine, in words; None if it can be tried.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `BEST_FIRST`.
     """
     if kind == "onnxruntime":
         return None
     try:
-        if kind == "openvino":
-            load_openvino()
-            return None
         open_device()
         if kind in _TO_INSTALL:
             load_tensorrt(kind)
@@ -98,25 +89,11 @@ def load_tensorrt(kind: str) -> ModuleType:
     return trt
 
 
-def load_openvino() -> ModuleType:
-    """The module ``openvino``.
-
-    Raises:
-        NotHereError: if it is not installed, or cannot be loaded.
-    """
-    try:
-        return importlib.import_module("openvino")
-    except ModuleNotFoundError as error:
-        raise NotHereError("not installed (pip install openvino)") from error
-    except (ImportError, OSError, RuntimeError) as error:
-        raise NotHereError(f"it is installed, but does not load: {str(error).splitlines()[0]}") from error
-
-
-def open_kind(kind: str, model: ModelFile, options: Options, reason: str) -> Opened:
+def open_kind(kind: str, model: ModelFile, options: Options, reason: str) -> OnnxRuntimeEngine | TensorRTEngine:
     """Makes a model ready to run on one kind of engine.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `BEST_FIRST`.
         model: to run.
         options: how.
         reason: why this one, for its description.
@@ -139,8 +116,6 @@ def open_kind(kind: str, model: ModelFile, options: Options, reason: str) -> Ope
             reason,
             cache.kernels_file(key),
         )
-    if kind == "openvino":
-        return OpenVinoEngine(load_openvino(), model, options.threads, reason)
     if kind == "onnxruntime_cuda":
         _check_provider()
         return OnnxRuntimeEngine(model.path, options.threads, "cuda", reason)
@@ -187,7 +162,7 @@ def built(trt: ModuleType, model: ModelFile, key: EngineKey, batches: Sequence[i
     return cache.get(key, build)
 
 
-def open_best(model: ModelFile, options: Options) -> Opened:
+def open_best(model: ModelFile, options: Options) -> OnnxRuntimeEngine | TensorRTEngine:
     """The best engine that runs a model here; its description says why the better ones were passed over."""
     passed: list[tuple[str, str]] = []
     for kind in BEST_FIRST[:-1]:

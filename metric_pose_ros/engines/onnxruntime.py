@@ -9,7 +9,6 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from metric_pose_ros.engines.failures import failure
-from metric_pose_ros.engines.shapes import check_inputs
 
 
 class OnnxRuntimeEngine:
@@ -61,7 +60,16 @@ class OnnxRuntimeEngine:
         )
 
     def run(self, **arrays: npt.NDArray) -> dict[str, npt.NDArray]:
-        check_inputs(arrays, self._inputs)
+        if set(arrays) != set(self._inputs):
+            raise ValueError(
+                f"inputs {', '.join(sorted(arrays))} were given, expected {', '.join(sorted(self._inputs))}"
+            )
+        for name, array in arrays.items():
+            expected = self._inputs[name]
+            if array.ndim != len(expected) or any(
+                isinstance(want, int) and size != want for size, want in zip(array.shape, expected, strict=False)
+            ):
+                raise ValueError(f"input {name} has shape {list(array.shape)}, expected {list(expected)}")
         try:
             outputs = self._session.run(self._outputs, arrays)
         except InvalidArgument as error:

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros import PoseEstimator
-from metric_pose_ros.engines import Engine, open_engine
-from metric_pose_ros.engines.choice import missing
+from metric_pose_ros.engines import open_engine
 from metric_pose_ros.geometry.body_crop import look_at_body
 from metric_pose_ros.geometry.crop import sample
 from metric_pose_ros.models import ModelFile
@@ -52,10 +51,9 @@ def measure() -> dict[str, Any]:
 def _networks(threads: int) -> dict[str, Any]:
     """Crop by crop in turn, so that what else the machine does slows all of them; the best times are the quiet ones."""
     crops, intrinsics, truth2d, truth3d = _crops()
-    ours = _ours(threads)
-    counterparts = {name: _COUNTERPART[name.split(",")[0]] for name in ours}
-    skeletons = {name: ModelFile.open(name.split(",")[0]).pose_info().skeleton for name in ours}
-    seconds: dict[str, list[float]] = {name: [] for name in (*ours, *_THEIRS)}
+    ours = {model: open_engine(ModelFile.open(model), "auto", threads) for model in MODELS}
+    skeletons = {model: ModelFile.open(model).pose_info().skeleton for model in MODELS}
+    seconds: dict[str, list[float]] = {name: [] for name in (*MODELS, *_THEIRS)}
     points: dict[str, list[Floats]] = {name: [] for name in seconds}
     poses: dict[str, list[Floats]] = {name: [] for name in seconds}
     with tempfile.TemporaryDirectory() as folder:
@@ -94,10 +92,10 @@ def _networks(threads: int) -> dict[str, Any]:
                 "best": round(best[their] / best[model], 2),
                 "median": round(float(np.median(seconds[their]) / np.median(seconds[model])), 2),
             }
-            for model, their in counterparts.items()
+            for model, their in _COUNTERPART.items()
         },
         "agreement_with_mediapipe_pck_0.2": {
-            model: _pck(seen[model], seen["mediapipe"], torso) for model in ours
+            model: _pck(seen[model], seen["mediapipe"], torso) for model in MODELS
         },
         "against_truth": {
             name: {
@@ -117,14 +115,6 @@ def _networks(threads: int) -> dict[str, Any]:
         },
         "note": "MediaPipe's 2D joints are half of what the truth was triangulated from, so its 2D score is flattered.",
     }  # fmt: skip
-
-
-def _ours(threads: int) -> dict[str, Engine]:
-    """Our models on the engine that they get by themselves, and on OpenVINO if that is installed."""
-    engines = {model: open_engine(ModelFile.open(model), "auto", threads) for model in MODELS}
-    if missing("openvino") is None:
-        engines |= {f"{model}, openvino": open_engine(ModelFile.open(model), "openvino", threads) for model in MODELS}
-    return engines
 
 
 def _crops() -> tuple[npt.NDArray[np.float32], Floats, Floats, Floats]:

@@ -1,8 +1,8 @@
 """``python -m training domain-gap MODEL ...``: what models say of real people, for whom nobody trained them.
 
 Real pictures come from packages of PyPI and Debian and are kept in ``.cache``; nothing of them is redistributed. All
-witnesses are told the same boxes: the models, MediaPipe Pose heavy and, in the four calibrated views, a triangulation by
-other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to look at.
+witnesses are told the same boxes: the models and MediaPipe Pose heavy; beside them stands, in the four calibrated
+views, a triangulation by other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to look at.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ class SoftArgmax(nn.Module):
         # Shapes are written as numbers, so that a traced graph depends on nothing but the batch.
         heatmaps = logits.float().reshape(-1, math.prod(self.shape)).softmax(-1).reshape(-1, *self.shape)
         plane = heatmaps if len(self.shape) == 2 else heatmaps.sum(1)
-        # The sum over the last axis keeps it for a moment: without, OpenVINO 2026.4 multiplies what it has not written.
+        # The sum over the last axis keeps it for a moment: else OpenVINO 2026.4, if somebody runs the file on that,
+        # multiplies what it has not written.
         marginals = [plane.sum(1), plane.sum(2, keepdim=True).reshape(-1, self.shape[-2])]
         if len(self.shape) == 3:
             marginals.append(heatmaps.sum((2, 3)))
