@@ -2,7 +2,8 @@
 
 Real pictures come from packages of PyPI and Debian and are kept in ``.cache``; nothing of them is redistributed. All
 witnesses are told the same boxes: the models and MediaPipe Pose heavy; beside them stands, in the four calibrated
-views, a triangulation by other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to look at.
+views, a triangulation by other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to
+look at.
 """
 
 from __future__ import annotations
