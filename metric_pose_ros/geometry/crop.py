@@ -7,6 +7,7 @@ straight at the person, so what the network sees does not depend on where in the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -175,7 +176,10 @@ def _corners(side: int) -> Floats:
 
 def _zoom(middle: Floats, side: int) -> float:
     """Image px per crop px, where fewer: of a crop of `side` px whose `middle_of` appears at (4, 2) px."""
-    return float(np.ptp(middle, axis=0).min()) / (MIDDLE * side)
+    left_top, right_top, left_bottom, right_bottom = middle
+    across = (right_top + right_bottom - left_top - left_bottom) / 2
+    down = (left_bottom + right_bottom - left_top - right_top) / 2
+    return min(math.hypot(*across), math.hypot(*down)) / (MIDDLE * side)
 
 
 def _product(left: npt.NDArray, right: npt.NDArray) -> npt.NDArray:

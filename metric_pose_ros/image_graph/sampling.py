@@ -86,11 +86,10 @@ def _places() -> list[str]:
     return [
         *lines,
         f"{corners} = Split <axis = 2> (middle_place, each_corner)",
-        f"high = Max ({corners})",
-        f"low = Min ({corners})",
-        "extent = Sub (high, low)",
-        "wide, tall_extent = Split <axis = 1> (extent, each_axis)",
-        "narrow = Min (wide, tall_extent)",
+        # As in `crop._zoom`: the shorter of the lines through the middle of its sides, however it is turned.
+        *_length("across", "corner1, corner3", "corner0, corner2"),
+        *_length("down", "corner2, corner3", "corner0, corner1"),
+        "narrow = Min (across, down)",
         "zoom = Div (narrow, middle_side)",
         "shrink = Floor (zoom)",
         "centre = Add (pixels_place, half)",
@@ -98,6 +97,20 @@ def _places() -> list[str]:
         "values = Cast <to = 1> (image)",
         "planes = Transpose <perm = [2, 0, 1]> (values)",
         "picture1 = Unsqueeze (planes, first)",
+    ]
+
+
+def _length(name: str, ends: str, starts: str) -> list[str]:
+    """How long the line is between the middles of two pairs of corners (batch, 2, 1)."""
+    return [
+        f"{name}_ends = Add ({ends})",
+        f"{name}_starts = Add ({starts})",
+        f"{name}_twice = Sub ({name}_ends, {name}_starts)",
+        f"{name}_line = Mul ({name}_twice, half)",
+        f"{name}_squares = Mul ({name}_line, {name}_line)",
+        f"{name}_x, {name}_y = Split <axis = 1> ({name}_squares, each_axis)",
+        f"{name}_square = Add ({name}_x, {name}_y)",
+        f"{name} = Sqrt ({name}_square)",
     ]
 
 

@@ -7,8 +7,9 @@ import onnxruntime
 import pytest
 
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.geometry.crop import FACTORS, look_at, sample
+from metric_pose_ros.geometry.crop import FACTORS, Crop, look_at, sample
 from metric_pose_ros.image_graph.sampling import sampling_graph
+from metric_pose_ros.views import View
 
 CAMERA = Camera([[1400.0, 0, 1900], [0, 1400, 1000], [0, 0, 1]], [], "pinhole", 3840, 2160)
 
@@ -21,7 +22,12 @@ def image() -> np.ndarray:
 
 def both(image: np.ndarray, camera: Camera, boxes: list[list[float]], side: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """(N, 3, S, S) in grey values from the graph and from the CPU."""
-    crops = [look_at(camera, np.array(box), side) for box in boxes]
+    return both_of(image, camera, [look_at(camera, np.array(box), side) for box in boxes])
+
+
+def both_of(image: np.ndarray, camera: Camera, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+    """The same of crops."""
+    side = crops[0].side
     expected = np.zeros((len(crops), 3, side, side), np.float32)
     sample(image, camera, crops, expected)
     homographies = np.stack([camera.K @ crop.rotation.T @ np.linalg.inv(crop.K) for crop in crops])
@@ -46,6 +52,16 @@ def test_every_amount_of_shrinking_is_that_of_the_cpu_to_the_grey_value(image):
     difference = np.abs(found - expected)
     assert difference.max() <= 1.01
     assert ((difference > 0.5).mean(axis=(1, 2, 3)) < 0.002).all()
+
+
+@pytest.mark.parametrize("degrees", [30, 45, 90, -120])
+def test_turned_crops_are_those_of_the_cpu_and_as_sharp_as_straight_ones(image, degrees):
+    straight = look_at(CAMERA, np.array(box(400)), 256)
+    turned = View(np.radians(degrees)).turn(straight)
+    found, expected = both_of(image, CAMERA, [straight, turned])
+    assert (np.abs(found - expected) > 1.01).mean() < 0.002
+    sharp, turned_sharp = (np.abs(np.diff(pixels, axis=-1)).mean() for pixels in expected)
+    assert turned_sharp == pytest.approx(sharp, rel=0.1)
 
 
 def test_crops_of_one_batch_do_not_touch_each_other(image):
