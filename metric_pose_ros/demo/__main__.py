@@ -186,6 +186,7 @@ def _play(job: Job, arguments: argparse.Namespace) -> None:
             wait_for_subscribers=2,
         )
         with player:
+            recorder.expect_images()
             while not player.ended and not (arguments.frames and len(recorder.run.people) >= arguments.frames):
                 recorder.listen(0.2)
                 node.ended  # noqa: B018  # raises if it died

@@ -36,6 +36,8 @@ _QOS = QoSProfile(depth=100)
 _IMAGE_QOS = QoSProfile(depth=10)
 _UNANSWERED_S = 3.0
 """A frame that is not answered for so long is given up."""
+_STARTING_S = 15.0
+"""What the player may take to start, and the node for its first frame, beside that."""
 
 
 class Recorder:
@@ -124,6 +126,10 @@ class Recorder:
     def node_listens(self) -> bool:
         """Whether the node under the demo is subscribed to the camera, beside this recorder."""
         return self.node.count_subscribers(IMAGE) >= 2 and self.node.count_subscribers(CAMERA_INFO) >= 2
+
+    def expect_images(self) -> None:
+        """The player has started; its first frame comes unasked, and may get lost as any other."""
+        self._asked_s = time.monotonic() + _STARTING_S
 
     def _keep(self, topic: str) -> Callable[[Any], None]:
         def keep(message: Any) -> None:

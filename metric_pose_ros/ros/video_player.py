@@ -151,6 +151,7 @@ class VideoPlayer(Node):
         publishers = (self._images_to, self._info_to)
         while min(each.get_subscription_count() for each in publishers) < self.settings.wait_for_subscribers:
             rclpy.spin_once(self, timeout_sec=0.05)
+        self._asked = 0  # by somebody impatient, before there was anything to answer
         published = 0
         started = self.get_clock().now()
         due = time.monotonic()
