@@ -207,20 +207,22 @@ class PoseEstimator:
         return self._people(checked)
 
     def _people(self, frames: list[_Frame]) -> list[list[Person]]:
-        best = [nearest_detections(detections, camera, self.max_people) for _, camera, detections in frames]
+        frames = [
+            (image, camera, nearest_detections(detections, camera, self.max_people))
+            for image, camera, detections in frames
+        ]
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
-        if not any(best):
+        if not any(detections for _, _, detections in frames):
             return [[] for _ in frames]
-        seen = [(image, camera, found) for (image, camera, _), found in zip(frames, best, strict=True)]
         with self._timed("crop"):
-            crops = [self._crops(camera, found) for _, camera, found in seen]
-        poses = self._see(seen, crops)
+            crops = [self._crops(camera, detections) for _, camera, detections in frames]
+        poses = self._see(frames, crops)
         if self._by_bodies:
-            self._look_again(seen, crops, poses)
+            self._look_again(frames, crops, poses)
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
-            for (_, camera, detections), mine in zip(seen, crops, strict=True):
+            for (_, camera, detections), mine in zip(frames, crops, strict=True):
                 part = poses.part(start, start + len(mine))
                 start += len(mine)
                 people.append(self._placing(camera, detections, mine, part))
@@ -243,22 +245,23 @@ class PoseEstimator:
         """Looks at strangers a second time, at their bodies; puts in place the crops and what was found in them."""
         again: list[_Frame] = []
         closer: list[list[Crop]] = []
-        rows, row = [], 0
+        rows: list[int] = []
+        start = 0
         with self._timed("crop"):
             for (image, camera, detections), mine in zip(frames, crops, strict=True):
-                strangers, bodies = [], []
-                for place, (detection, crop) in enumerate(zip(detections, mine, strict=True)):
-                    if detection.expected is None:
-                        body = self._body_crop(crop.to_camera_frame(poses.absolute[row] / 1000))
-                        if body is not None:
-                            mine[place] = body
-                            bodies.append(body)
-                            strangers.append(detection)
-                            rows.append(row)
-                    row += 1
-                if strangers:
-                    again.append((image, camera, strangers))
-                    closer.append(bodies)
+                bodies = {
+                    place: body
+                    for place, crop in enumerate(mine)
+                    if detections[place].expected is None
+                    and (body := self._body_crop(crop.to_camera_frame(poses.absolute[start + place] / 1000)))
+                }
+                if bodies:
+                    again.append((image, camera, [detections[place] for place in bodies]))
+                    closer.append([*bodies.values()])
+                    rows += [start + place for place in bodies]
+                for place, body in bodies.items():
+                    mine[place] = body
+                start += len(mine)
         if rows:
             poses.put(rows, self._see(again, closer))
 

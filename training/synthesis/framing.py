@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from metric_pose_ros.geometry.body_crop import NEAREST_M
 from metric_pose_ros.skeleton import BODY_30
 from training.synthesis.lens import distort, sample_lenses, undistort
 from training.synthesis.renderer import CROP_SIDE, Views
@@ -135,8 +136,8 @@ def _at_boxes(rng: np.random.Generator, low: Tensor, high: Tensor, lens: Tensor)
         so.
     """
     device, count = low.device, len(low)
-    shift = torch.as_tensor(np.clip(rng.normal(0, 0.035, (count, 2)), -0.1, 0.1), dtype=torch.float32, device=device)
-    zoom = torch.as_tensor(rng.triangular(0.85, 1.0, 1.25, count), dtype=torch.float32, device=device)
+    shift = _floats(np.clip(rng.normal(0, 0.035, (count, 2)), -0.1, 0.1), device)
+    zoom = _floats(rng.triangular(0.85, 1.0, 1.25, count), device)
     centre = (low + high) / 2 + shift * (high - low)
     from_real = _towards(undistort(centre, lens))
     (x, y), (left, top), (right, bottom) = centre.T, low.T, high.T
@@ -158,19 +159,15 @@ def _at_bodies(rng: np.random.Generator, joints: Tensor, truncate: np.ndarray) -
     Returns:
         (N, 3, 3) real camera to crop camera, and (N,) focal length in crop pixels.
     """
-    device, count = joints.device, len(joints)
-
-    def draw(values: np.ndarray) -> Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=device)
-
+    count, device = len(joints), joints.device
     worse = np.where(truncate, 2.0, 1.0)
     upright, radius = at_body(joints)
-    shift = draw(rng.normal(0, 0.06, (count, 2)) * worse[:, None]) * radius[:, None]
-    roll = draw(np.deg2rad(rng.normal(0, 10, count)) * worse)
-    zoom = draw(np.exp(rng.normal(0, 0.1, count) * worse))
-    cosine, sine, zero = torch.cos(roll), torch.sin(roll), torch.zeros_like(roll)
-    lean = torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1], 1).reshape(count, 3, 3)
-    return lean @ _towards(shift) @ upright, CROP_SIDE / (2 * BODY_SCALE * radius * zoom)
+    shift = _floats(rng.normal(0, 0.06, (count, 2)) * worse[:, None], device) * radius[:, None]
+    roll = _floats(np.deg2rad(rng.normal(0, 10, count)) * worse, device)
+    zoom = _floats(np.exp(rng.normal(0, 0.1, count) * worse), device)
+    return _rolled(torch.cos(roll), torch.sin(roll)) @ _towards(shift) @ upright, CROP_SIDE / (
+        2 * BODY_SCALE * radius * zoom
+    )
 
 
 def at_body(joints: Tensor) -> tuple[Tensor, Tensor]:
@@ -182,19 +179,27 @@ def at_body(joints: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (N, 3, 3) from those cameras, and (N,) how far from the hips the farthest joint appears at a depth of 1.
     """
-    hips = joints[:, _PELVIS]
-    level = _towards(hips[:, :2] / hips[:, 2:].clamp(min=NEAREST_SKIN))
+    level = _towards(_plane(joints[:, _PELVIS]))
     plane = _plane(joints @ level.transpose(1, 2))
     up = functional.normalize(plane[:, _SHOULDERS].mean(1) - plane[:, _PELVIS], dim=1)
-    zero = torch.zeros_like(up[:, 0])
-    # Rows are the crop's axes: down is away from the shoulders.
-    turn = torch.stack([-up[:, 1], up[:, 0], zero, -up[:, 0], -up[:, 1], zero, zero, zero, zero + 1], 1)
-    return turn.reshape(-1, 3, 3) @ level, plane.norm(dim=-1).amax(1)
+    # Down, the crop's second axis, is away from the shoulders.
+    return _rolled(-up[:, 1], -up[:, 0]) @ level, plane.norm(dim=-1).amax(1)
 
 
 def _plane(points: Tensor) -> Tensor:
     """(..., 2) where points (..., 3) in a camera's frame appear at a depth of 1."""
-    return points[..., :2] / points[..., 2:].clamp(min=NEAREST_SKIN)
+    return points[..., :2] / points[..., 2:].clamp(min=NEAREST_M)
+
+
+def _rolled(cosine: Tensor, sine: Tensor) -> Tensor:
+    """(N, 3, 3) turns about the optical axis by angles of these cosines and sines (N,)."""
+    zero = torch.zeros_like(cosine)
+    return torch.stack([cosine, -sine, zero, sine, cosine, zero, zero, zero, zero + 1], 1).reshape(-1, 3, 3)
+
+
+def _floats(values: np.ndarray, device: torch.device) -> Tensor:
+    """What was drawn, as a renderer takes it."""
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
 def _towards(centre: Tensor) -> Tensor:
@@ -208,24 +213,20 @@ def _towards(centre: Tensor) -> Tensor:
 def _place_images(rng: np.random.Generator, low: Tensor, high: Tensor, truncate: np.ndarray) -> Tensor:
     """(N, 4) image bounds around people's bounds (N, 2), one or two of them cutting the person if asked for."""
     count, uniform, device = len(low), rng.uniform, low.device
-
-    def draw(values: np.ndarray) -> Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=device)
-
     size = high - low
     # Most people stand clear of the image's border, so most crops have none of its black beyond.
     clear = np.where(rng.random(count) < 0.6, 10.0, 0.0)
-    margins = draw(rng.exponential(1.5, (count, 4)) + clear[:, None]) * size.amax(1, keepdim=True)
+    margins = _floats(rng.exponential(1.5, (count, 4)) + clear[:, None], device) * size.amax(1, keepdim=True)
     image = torch.cat([low - margins[:, :2], high + margins[:, 2:]], 1)
     side = rng.choice(5, count, p=[0.55, 0.10, 0.125, 0.125, 0.10])
     feet, head, left, right, corner = (side == number for number in range(5))
     on_left = left | (corner & (rng.random(count) < 0.5))
     on_right = right | (corner & ~on_left)
     cuts = {  # bound of the image -> whom it cuts, and where along the person
-        0: (on_left, low[:, 0] + size[:, 0] * draw(uniform(0.1, 0.5, count))),
-        1: (head, low[:, 1] + size[:, 1] * draw(uniform(0.08, 0.5, count))),
-        2: (on_right, high[:, 0] - size[:, 0] * draw(uniform(0.1, 0.5, count))),
-        3: (feet | corner, low[:, 1] + size[:, 1] * draw(uniform(0.32, 0.9, count))),
+        0: (on_left, low[:, 0] + size[:, 0] * _floats(uniform(0.1, 0.5, count), device)),
+        1: (head, low[:, 1] + size[:, 1] * _floats(uniform(0.08, 0.5, count), device)),
+        2: (on_right, high[:, 0] - size[:, 0] * _floats(uniform(0.1, 0.5, count), device)),
+        3: (feet | corner, low[:, 1] + size[:, 1] * _floats(uniform(0.32, 0.9, count), device)),
     }
     for bound, (whom, where) in cuts.items():
         cut = torch.as_tensor(whom & truncate, device=device)
