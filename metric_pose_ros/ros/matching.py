@@ -47,6 +47,8 @@ class MatchedSubscription:
         self._type = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
         self._qos = offered(())
         self._subscription: Any = None
+        self._former: Any = None
+        self._heard_by_former: set[tuple[int, int]] = set()
         self._match()
         # Not the node's clock, which stands still while a simulation does.
         self._timer = node.create_timer(every_s, self._match, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -54,10 +56,12 @@ class MatchedSubscription:
     def close(self) -> None:
         """Stops to listen."""
         self._node.destroy_timer(self._timer)
+        self._forget_former()
         self._node.destroy_subscription(self._subscription)
 
     def _match(self) -> bool:
         """Asks for what is offered now; whether that is new."""
+        self._forget_former()
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         for other in sorted({each.topic_type for each in publishers} - {self._type}):
             self._complaints.warning(
@@ -67,15 +71,39 @@ class MatchedSubscription:
         qos = offered([each for each in publishers if each.topic_type == self._type])
         if self._subscription is not None and qos == self._qos:
             return False
-        events = SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch)
-        former, self._qos = self._subscription, qos
-        self._subscription = self._node.create_subscription(
-            self._kind, self._topic, self._keep, qos, event_callbacks=events
-        )
-        if former is not None:
-            self._node.destroy_subscription(former)
+        self._former, self._qos = self._subscription, qos
+        self._subscription = self._subscribe(qos)
+        if self._former is not None:
             self._node.get_logger().info(f"asks for {_in_words(qos)} on {self._topic}, as its publishers offer")
         return True
+
+    def _subscribe(self, qos: QoSProfile) -> Any:
+        subscription: Any = None
+
+        def keep(message: Any) -> None:
+            self._keep_once(message, subscription)
+
+        events = SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch)
+        subscription = self._node.create_subscription(self._kind, self._topic, keep, qos, event_callbacks=events)
+        return subscription
+
+    def _keep_once(self, message: Any, subscription: Any) -> None:
+        """Listens on both until the new subscription hears: what came between the two would be lost."""
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if self._former is not None and subscription is self._former:
+            self._heard_by_former.add(stamp)
+        elif stamp in self._heard_by_former:
+            self._heard_by_former.remove(stamp)  # unstamped ones are all alike
+            return
+        else:
+            self._forget_former()
+        self._keep(message)
+
+    def _forget_former(self) -> None:
+        if self._former is not None:
+            self._node.destroy_subscription(self._former)
+        self._former = None
+        self._heard_by_former.clear()
 
     def _on_mismatch(self, event: Any) -> None:
         if self._match():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import rclpy
+from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -89,6 +91,22 @@ def test_offers_are_followed_as_publishers_come(spinning: tuple[Node, Node]) -> 
 
         wait_until(both, "both to be heard")
         assert ear.complaints.count == 0
+
+
+def test_nothing_is_lost_or_heard_twice_while_offers_are_followed(spinning: tuple[Node, Node]) -> None:
+    with Ear(spinning, "/steady") as ear:
+        wait_until(lambda: ear.asks_for() == ("BEST_EFFORT", "VOLATILE"), "a subscription")
+        publisher = spinning[0].create_publisher(CameraInfo, "/steady", QoSProfile(depth=1000))
+        wait_until(lambda: publisher.get_subscription_count() > 0, "a listener")
+        said = 0
+        while ear.asks_for() != ("RELIABLE", "VOLATILE") or said < 400:
+            said += 1
+            publisher.publish(CameraInfo(header=Header(stamp=Time(sec=1, nanosec=said))))
+            time.sleep(0.001)
+        wait_until(lambda: bool(ear.heard) and ear.heard[-1].header.stamp.nanosec == said, "the last one")
+        heard = [message.header.stamp.nanosec for message in ear.heard]
+        assert heard == list(range(heard[0], said + 1))
+        assert publisher.get_subscription_count() == 1
 
 
 def test_messages_of_another_type_are_explained(spinning: tuple[Node, Node]) -> None:
