@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +32,14 @@ def shrink(image: Image, longest_side: int) -> tuple[Image, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
 
 
-def one_each(boxes: Floats, scores: Floats, shape: tuple[int, ...], most_overlap: float = 0.5) -> list[Detection]:
+def one_each(found: Sequence[Detection], shape: tuple[int, ...], most_overlap: float = 0.5) -> list[Detection]:
     """Clips boxes to the image and keeps the best of those that show the same person."""
     height, width = shape[:2]
-    boxes = np.clip(boxes, 0, [width, height, width, height])
-    kept: list[int] = []
-    for candidate in np.argsort(-scores, kind="stable"):
-        box = boxes[candidate]
+    kept: list[Detection] = []
+    for candidate in sorted(found, key=lambda detection: -detection.score):
+        box = np.clip(np.asarray(candidate.box, float), 0, [width, height, width, height])
         if not (box[2:] - box[:2] >= 2).all():  # which NaN is not, either
             continue
-        if not kept or overlap(box[None], boxes[kept]).max() < most_overlap:
-            kept.append(int(candidate))
-    return [Detection(boxes[index].astype(float), float(scores[index])) for index in kept]
+        if not kept or overlap(box[None], np.stack([each.box for each in kept])).max() < most_overlap:
+            kept.append(replace(candidate, box=box))
+    return kept

@@ -118,9 +118,7 @@ class CamerasEstimator:
         begun, left_out = nearest_looks(every, self.estimator.max_people)
         self._left_out.append(left_out)
         found = self.estimator.estimate_many(
-            [(each.shot.image_bgr, each.shot.camera, each.boxes) for each in begun.values()],
-            [each.scores for each in begun.values()],
-            [each.expected for each in begun.values()],
+            [(each.shot.image_bgr, each.shot.camera, each.detections) for each in begun.values()]
         )
         estimated = time.perf_counter()
         reported = {

@@ -106,13 +106,11 @@ class Combined:
         self.parts = tuple(parts)
 
     def __call__(self, image_bgr: Image) -> list[Detection]:
-        found = [detection for part in self.parts for detection in part(image_bgr)]
-        boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
-        return one_each(boxes, np.array([detection.score for detection in found]), image_bgr.shape)
+        return one_each([detection for part in self.parts for detection in part(image_bgr)], image_bgr.shape)
 
 
 class MoveNet:
-    """MoveNet MultiPose Lightning: at most six people, each with a box and 17 keypoints.
+    """MoveNet MultiPose Lightning: at most six people, each with a box and COCO's 17 keypoints.
 
     It finds people who measure some 60 to 500 px in what it is given, so one size cannot serve from 2 to 10 m.
 
@@ -141,16 +139,16 @@ class MoveNet:
         rows = self._engine.run(image=padded)["people"][0]
         rows = rows[rows[:, 55] >= self._threshold]
         size = np.array([padded.shape[2], padded.shape[1]]) / scale
-        boxes = [self._box(row, size) for row in rows]
-        return one_each(np.array(boxes).reshape(-1, 4), rows[:, 55], image_bgr.shape)
+        return one_each([self._detection(row.astype(float), size) for row in rows], image_bgr.shape)
 
-    def _box(self, row: Floats, size: Floats) -> Floats:
+    def _detection(self, row: Floats, size: Floats) -> Detection:
         """The predicted box, grown to hold every keypoint that is seen."""
         corners = row[51:55].reshape(2, 2)[:, ::-1] * size
-        keypoints = row[:51].reshape(17, 3)
-        seen = keypoints[keypoints[:, 2] >= self._KEYPOINT_SCORE][:, 1::-1] * size
-        points = np.concatenate([corners, seen])
-        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+        down, across, score = row[:51].reshape(17, 3).T
+        keypoints = np.stack([across * size[0], down * size[1], score], axis=1)
+        points = np.concatenate([corners, keypoints[score >= self._KEYPOINT_SCORE, :2]])
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        return Detection(box, float(row[55]), keypoints=keypoints)
 
 
 class NanoDet:
@@ -187,4 +185,5 @@ class NanoDet:
         distances = (bins @ np.arange(11)) / bins.sum(axis=2) * self._strides[sure, None]
         centres = self._centres[sure]
         boxes = np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1) / scale
-        return one_each(boxes, scores[sure], image_bgr.shape)
+        found = [Detection(box, float(score)) for box, score in zip(boxes, scores[sure], strict=True)]
+        return one_each(found, image_bgr.shape)

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from metric_pose_ros.bystanders import Mask, others, paint_over
 from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
-from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body
+from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body, look_at_keypoints
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
-from metric_pose_ros.given import check_image, checked_boxes
+from metric_pose_ros.given import as_detections, check_detections, check_image
 from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.nearest import nearest_detections
@@ -28,7 +28,7 @@ from metric_pose_ros.views import average, check_mirrored, looks
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
-_Frame = tuple[Image, Camera, list[Detection]]
+_Frame = tuple[Image, Camera, Sequence[Detection]]
 
 
 class PoseEstimator:
@@ -173,23 +173,14 @@ class PoseEstimator:
         Raises:
             ValueError: if a box is not finite, has no size or lies outside the image; the message names the box.
         """
-        check_image(image_bgr, camera)
-        self.timings["detection"] = 0.0
-        (people,) = self._people([(image_bgr, camera, checked_boxes(boxes, scores, expected, camera))])
+        (people,) = self.estimate_many([(image_bgr, camera, as_detections(boxes, scores, expected))])
         return people
 
-    def estimate_many(
-        self,
-        frames: Sequence[tuple[Image, Camera, npt.ArrayLike]],
-        scores: Sequence[npt.ArrayLike] | None = None,
-        expected: Sequence[Sequence[Floats | None]] | None = None,
-    ) -> list[list[Person]]:
+    def estimate_many(self, frames: Sequence[tuple[Image, Camera, Sequence[Detection]]]) -> list[list[Person]]:
         """Places the people in boxes of several images, of one camera or of many, with all crops in one batch.
 
         Args:
-            frames: image, camera and boxes of each, as in `estimate`.
-            scores: of the boxes of each frame; 1 if not given.
-            expected: for the boxes of each frame, as in `estimate`.
+            frames: image, camera and detections of each; boxes as in `estimate`.
 
         Returns:
             the people of each image.
@@ -197,16 +188,13 @@ class PoseEstimator:
         Raises:
             ValueError: as `estimate`.
         """
-        checked = []
-        for index, (image_bgr, camera, boxes) in enumerate(frames):
+        for image_bgr, camera, detections in frames:
             check_image(image_bgr, camera)
-            sure = None if scores is None else scores[index]
-            about = None if expected is None else expected[index]
-            checked.append((image_bgr, camera, checked_boxes(boxes, sure, about, camera)))
+            check_detections(detections, camera)
         self.timings["detection"] = 0.0
-        return self._people(checked)
+        return self._people(frames)
 
-    def _people(self, frames: list[_Frame]) -> list[list[Person]]:
+    def _people(self, frames: Sequence[_Frame]) -> list[list[Person]]:
         frames = [
             (image, camera, nearest_detections(detections, camera, self.max_people))
             for image, camera, detections in frames
@@ -265,14 +253,18 @@ class PoseEstimator:
         if rows:
             poses.put(rows, self._see(again, closer))
 
-    def _crops(self, camera: Camera, detections: list[Detection]) -> list[Crop]:
-        """One crop per detection, looking at the body if it is known, else at the box."""
+    def _crops(self, camera: Camera, detections: Sequence[Detection]) -> list[Crop]:
+        """One crop per detection, looking at the body as far as it is known, else at the box."""
         side, scale = self.info.crop_side, self.info.crop_scale
-        bodies = [self._body_crop(detection.expected) if self._by_bodies else None for detection in detections]
-        return [
-            look_at(camera, detection.box, side, scale) if body is None else body
-            for detection, body in zip(detections, bodies, strict=True)
-        ]
+        return [self._at_body(camera, each) or look_at(camera, each.box, side, scale) for each in detections]
+
+    def _at_body(self, camera: Camera, detection: Detection) -> Crop | None:
+        """The crop around the body, if the model wants that and something is known of it."""
+        if not self._by_bodies:
+            return None
+        if detection.expected is None and detection.keypoints is not None:
+            return look_at_keypoints(camera, detection.keypoints, self.info.crop_side, self.info.body_scale)
+        return self._body_crop(detection.expected)
 
     def _body_crop(self, joints3d: Floats | None) -> Crop | None:
         """The crop around a body (J, 3) m in the camera's frame, if that is known and can be looked at."""
@@ -280,7 +272,7 @@ class PoseEstimator:
             return None
         return look_at_body(joints3d, self.skeleton, self.info.crop_side, self.info.body_scale)
 
-    def _masks(self, looked: list[Crop], detections: list[Detection]) -> list[Mask | None]:
+    def _masks(self, looked: list[Crop], detections: Sequence[Detection]) -> list[Mask | None]:
         """What to paint over in all looks at the people of one image."""
         expected = [detection.expected for detection in detections]
         if sum(joints is not None for joints in expected) < 2:

@@ -38,13 +38,13 @@ def check_image(image_bgr: Image, camera: Camera | None = None) -> None:
         )
 
 
-def checked_boxes(
-    boxes: npt.ArrayLike, scores: npt.ArrayLike | None, expected: Sequence[Floats | None] | None, camera: Camera
+def as_detections(
+    boxes: npt.ArrayLike, scores: npt.ArrayLike | None, expected: Sequence[Floats | None] | None
 ) -> list[Detection]:
     """Boxes as detections, see `PoseEstimator.estimate`.
 
     Raises:
-        ValueError: that names the box and says what is wrong with it.
+        ValueError: if there are not as many of each, or boxes have no four numbers.
     """
     array = np.asarray(boxes, float)
     if array.size == 0:
@@ -57,12 +57,21 @@ def checked_boxes(
     about = [None] * len(array) if expected is None else list(expected)
     if len(about) != len(array):
         raise ValueError(f"{len(about)} expected people were given for {len(array)} boxes, one each or None is needed")
-    for index, (x1, y1, x2, y2) in enumerate(array):
+    return [Detection(box, float(score), joints) for box, score, joints in zip(array, sure, about, strict=True)]
+
+
+def check_detections(detections: Sequence[Detection], camera: Camera) -> None:
+    """Refuses boxes that are not finite, have no size or lie outside the image.
+
+    Raises:
+        ValueError: that names the box and says what is wrong with it.
+    """
+    for index, detection in enumerate(detections):
+        x1, y1, x2, y2 = detection.box
         named = f"box {index} ({x1:g}, {y1:g}, {x2:g}, {y2:g})"
-        if not np.isfinite(array[index]).all():
+        if not np.isfinite(detection.box).all():
             raise ValueError(f"{named} holds values that are not finite")
         if x2 - x1 < 1 or y2 - y1 < 1:
             raise ValueError(f"{named} has no size: expected x1 < x2 and y1 < y2, in px")
         if x2 <= 0 or y2 <= 0 or x1 >= camera.width or y1 >= camera.height:
             raise ValueError(f"{named} lies outside the {camera.width}x{camera.height} image")
-    return [Detection(box, float(score), joints) for box, score, joints in zip(array, sure, about, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +38,7 @@ def distances(boxes: Floats, camera: Camera) -> Floats:
     return _BODY_M * float(camera.K[1, 1]) / np.maximum(longer, 1.0)
 
 
-def nearest_detections(detections: list[Detection], camera: Camera, most: int) -> list[Detection]:
+def nearest_detections(detections: Sequence[Detection], camera: Camera, most: int) -> list[Detection]:
     """At most so many detections of an image, those that seem nearest; the surest first."""
     far = distances(np.array([each.box for each in detections]).reshape(-1, 4), camera)
     kept = [detections[index] for index in np.sort(np.argsort(far, kind="stable")[:most])]

@@ -21,11 +21,14 @@ class Detection:
         score: 0..1.
         expected: (J, 3) m where the person's joints are expected, in the camera's frame and with the joints of the pose
             model's skeleton; None if nothing is known of the person.
+        keypoints: (17, 3) of COCO's joints as the detector sees them: x and y in px of the image, and 0..1 how sure it
+            is; None from detectors that only know boxes.
     """
 
     box: Floats
     score: float
     expected: Floats | None = None
+    keypoints: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,7 +44,7 @@ class Placing:
         self._only_plausible = only_plausible
 
     def __call__(
-        self, camera: Camera, detections: list[Detection], crops: list[Crop], poses: PoseBatch
+        self, camera: Camera, detections: Sequence[Detection], crops: list[Crop], poses: PoseBatch
     ) -> list[Person]:
         """The people of one frame.
 

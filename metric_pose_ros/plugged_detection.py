@@ -40,8 +40,9 @@ class _Plugged(ABC):
 
     def __call__(self, image_bgr: Image) -> list[Detection]:
         boxes, scores = self._look(image_bgr)
-        sure = np.flatnonzero(scores >= self._threshold)
-        return one_each(boxes[sure], scores[sure], image_bgr.shape, self.most_overlap)
+        sure = scores >= self._threshold
+        found = [Detection(box, float(score)) for box, score in zip(boxes[sure], scores[sure], strict=True)]
+        return one_each(found, image_bgr.shape, self.most_overlap)
 
     @abstractmethod
     def _look(self, image_bgr: Image) -> tuple[Floats, Floats]:

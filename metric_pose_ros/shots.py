@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.people import Detection
 from metric_pose_ros.track import Look
 
 Floats = npt.NDArray[np.floating]
@@ -64,11 +65,11 @@ class Begun:
         return np.array([look.box for look in self.looks]).reshape(-1, 4)
 
     @property
-    def scores(self) -> Floats:
-        """(N,) 0..1."""
-        return np.array([look.score for look in self.looks])
+    def detections(self) -> list[Detection]:
+        """The same with what is known of each."""
+        return [Detection(look.box, look.score, _expected(look), look.keypoints) for look in self.looks]
 
-    @property
-    def expected(self) -> list[Floats | None]:
-        """Per box (J, 3) m where the joints are expected; None for strangers, and where a track has gone astray."""
-        return [None if look.track is None or look.detected else look.track.expected_joints for look in self.looks]
+
+def _expected(look: Look) -> Floats | None:
+    """(J, 3) m where the joints are expected; None for strangers, and where a track has gone astray."""
+    return None if look.track is None or look.detected else look.track.expected_joints

@@ -163,7 +163,7 @@ class StreamEstimator:
         nearest, self.left_out = nearest_looks(shots, self.estimator.max_people)
         begun = nearest[""]
         if begun.looks:
-            people = self.estimator.estimate(image_bgr, camera, begun.boxes, begun.scores, begun.expected)
+            (people,) = self.estimator.estimate_many([(image_bgr, camera, begun.detections)])
             stages = {name: self.estimator.timings[name] for name in STAGES}
         else:
             people, stages = [], dict.fromkeys(STAGES, 0.0)
@@ -286,15 +286,15 @@ class StreamEstimator:
             common = 0.0 if column is None else shared[row, column]
             if column is None or common < _NEAR:
                 apart = shared[row].max(initial=0) < _NEAR
-                found.strangers.append(Look(detection.box, detection.score, detected=True, apart=apart))
+                found.strangers.append(_look(detection, apart=apart))
                 continue
             track, lost = expected[column][0], self._is_lost(expected[column][0])
             if common < _AGREED and not lost and not track.doubted:
-                found.strangers.append(Look(detection.box, detection.score, detected=True, apart=False))
+                found.strangers.append(_look(detection, apart=False))
                 continue
             agreed[column] = detection.score
             if lost or common < _AGREED:
-                found.corrections[id(track)] = Look(detection.box, detection.score, track, detected=True)
+                found.corrections[id(track)] = _look(detection, track)
         for column, (track, _) in enumerate(expected):
             if column in agreed:
                 track.detections += agreed[column] >= self.tracker.birth_score
@@ -302,3 +302,8 @@ class StreamEstimator:
             if track.unconfirmed > _PATIENCE and not (track.hidden and self._is_lost(track)):
                 self.tracker.forget(track)
         return found
+
+
+def _look(detection: Detection, track: Track | None = None, apart: bool = True) -> Look:
+    """What the detector has found is to be looked at."""
+    return Look(detection.box, detection.score, track, detected=True, apart=apart, keypoints=detection.keypoints)

@@ -118,6 +118,7 @@ class Look:
         track: the one that is expected there, if any.
         detected: whether the detector has found somebody there now.
         apart: whether no other track is near in the image; otherwise a new person is trusted later.
+        keypoints: what the detector saw of that somebody, see `Detection`.
     """
 
     box: Floats
@@ -125,6 +126,7 @@ class Look:
     track: Track | None = None
     detected: bool = False
     apart: bool = True
+    keypoints: Floats | None = None
 
 
 def placed(person: Person, pose: Floats | None, misjudged: tuple[float, float]) -> tuple[Floats, Floats]:

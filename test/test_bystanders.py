@@ -169,18 +169,18 @@ def test_a_stream_says_where_those_whom_it_follows_are_expected_and_nothing_of_s
     estimator = PoseEstimator(model=pose_model, detector=detector, threads=1)
     estimator._network = SeesBrightFigure()
     given = []
-    estimate = estimator.estimate
+    estimate_many = estimator.estimate_many
 
-    def noted(image, camera, boxes, scores, expected):
-        given.append(expected)
-        return estimate(image, camera, boxes, scores, expected)
+    def noted(frames):
+        given.append(frames[0][2])
+        return estimate_many(frames)
 
-    estimator.estimate = noted
+    estimator.estimate_many = noted
     stream = StreamEstimator(estimator, detection_interval=1)
     (person,) = stream(IMAGE, CAMERA, 0.0)
     detector.boxes.append(OTHER)
     stream(IMAGE, CAMERA, 1 / 30)
-    assert given[0] == [None]
+    assert [each.expected for each in given[0]] == [None]
     followed, stranger = given[1]
-    assert np.abs(followed - person.joints3d).max() < 0.02
-    assert stranger is None
+    assert np.abs(followed.expected - person.joints3d).max() < 0.02
+    assert stranger.expected is None

@@ -81,6 +81,15 @@ def test_movenet_boxes_grow_to_hold_keypoints_that_are_seen():
     assert boxes[1] == pytest.approx([128, 180, 256, 540])
 
 
+def test_movenet_keypoints_come_back_in_pixels_of_the_image():
+    row = movenet_row([0.25, 0.1, 0.75, 0.9], 0.8, keypoint=(0.1, 0.7, 0.9))
+    row[48:51] = 0.5, 0.25, 0.05
+    (found,) = MoveNet(Recorded(people=people(row)), 512)(np.zeros((720, 1280, 3), np.uint8))
+    assert found.keypoints.shape == (17, 3)
+    assert found.keypoints[0] == pytest.approx([896, 72, 0.9])
+    assert found.keypoints[16] == pytest.approx([320, 360, 0.05])
+
+
 def test_unlikely_people_and_slivers_are_left_out_and_boxes_end_at_the_image():
     rows = people(
         movenet_row([0.2, 0.2, 0.8, 0.4], 0.1),
@@ -168,4 +177,12 @@ def test_movenet_sizes_are_multiples_of_32():
 def test_a_box_that_is_nan_is_nobody(place):
     boxes = np.tile([100.0, 50, 200, 300], (3, 1)) + np.array([[0], [300], [600]])
     boxes[1, place] = np.nan
-    assert [found.box[0] for found in one_each(boxes, np.array([0.7, 0.9, 0.8]), (1080, 1920))] == [700, 100]
+    found = [Detection(box, score) for box, score in zip(boxes, (0.7, 0.9, 0.8), strict=True)]
+    assert [each.box[0] for each in one_each(found, (1080, 1920))] == [700, 100]
+
+
+def test_who_is_kept_keeps_the_keypoints():
+    keypoints = [np.full((17, 3), value) for value in (1.0, 2.0)]
+    found = [Detection(np.array([0.0, 0, 90, 90]) + n, 0.5 + n, keypoints=keypoints[n]) for n in range(2)]
+    (kept,) = one_each(found, (100, 100))
+    assert kept.keypoints is keypoints[1]

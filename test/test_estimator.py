@@ -5,11 +5,11 @@ import pytest
 
 from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
-from metric_pose_ros.geometry.body_crop import look_at_body
+from metric_pose_ros.geometry.body_crop import look_at_body, look_at_keypoints
 from metric_pose_ros.geometry.crop import look_at
 from metric_pose_ros.models import ModelFile, PoseModelInfo
 from metric_pose_ros.pose_network import PoseNetwork
-from metric_pose_ros.skeleton import BODY_30
+from metric_pose_ros.skeleton import BODY_30, COCO_17
 from test.fake_models import STANDING_MM, metadata, save_detector, save_pose_model
 
 K = np.array([[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]])
@@ -200,6 +200,12 @@ def test_every_box_gives_a_person_where_implausible_ones_are_wanted_too(tmp_path
     assert [person.box.tolist() for person in estimator.estimate(IMAGE, CAMERA, boxes)] == [b.tolist() for b in boxes]
 
 
+def many(estimator, frames):
+    return estimator.estimate_many(
+        [(image, camera, [Detection(box, 1.0) for box in boxes]) for image, camera, boxes in frames]
+    )
+
+
 def test_images_of_several_cameras_in_one_batch_give_what_each_gives_alone(estimator):
     wide = Camera(np.array([[400.0, 0, 320], [0, 400, 180], [0, 0, 1]]), np.zeros(0), "pinhole", 640, 360)
     frames = [
@@ -207,7 +213,7 @@ def test_images_of_several_cameras_in_one_batch_give_what_each_gives_alone(estim
         (IMAGE, CAMERA, []),
         (IMAGE[:360, :640], wide, [box_of_somebody(-1, 4) / 2]),
     ]
-    together = estimator.estimate_many(frames)
+    together = many(estimator, frames)
     assert [len(people) for people in together] == [2, 0, 1]
     for people, frame in zip(together, frames, strict=True):
         for person, alone in zip(people, estimator.estimate(*frame), strict=True):
@@ -312,6 +318,31 @@ def test_whom_one_knows_is_looked_at_once(pose_model):
     assert abs(along[0]) > 5 * abs(along[1])
 
 
+def test_strangers_with_keypoints_are_looked_at_by_these_and_then_by_their_bodies(pose_model):
+    looks = Looks(pose_model, body_scale=1.4)
+    box, there = box_of_somebody(1.5, 4), STANDING_MM / 1000 + [1.5, 0, 4]
+    keypoints = np.column_stack([CAMERA.project(BODY_30.convert(there, COCO_17)), np.ones(17)])
+    (people,) = looks.estimator.estimate_many([(IMAGE, CAMERA, [Detection(box, 0.9, keypoints=keypoints)])])
+    by_keypoints, by_body = looks.seen
+    assert by_keypoints[0] == pytest.approx(look_at_keypoints(CAMERA, keypoints, 256, 1.4).K)
+    assert by_body[0] != pytest.approx(by_keypoints[0])
+    assert len(people) == 1
+    # Where somebody was a moment ago says more than what a detector sees.
+    looks.seen.clear()
+    known = Detection(box, 0.9, expected=there, keypoints=keypoints)
+    looks.estimator.estimate_many([(IMAGE, CAMERA, [known])])
+    assert looks.seen[0][0] == pytest.approx(look_at_body(there, BODY_30, 256, 1.4).K)
+    assert len(looks.seen) == 1
+
+
+def test_models_that_look_at_boxes_leave_keypoints_alone(pose_model):
+    looks = Looks(pose_model)
+    box, keypoints = box_of_somebody(0, 4), np.tile([640.0, 360, 1], (17, 1))
+    looks.estimator.estimate_many([(IMAGE, CAMERA, [Detection(box, 0.9, keypoints=keypoints)])])
+    looks.estimator.estimate(IMAGE, CAMERA, [box])
+    assert np.array_equal(looks.seen[0], looks.seen[1])
+
+
 def test_bodies_that_cannot_be_looked_at_are_looked_at_by_their_boxes(pose_model):
     looks = Looks(pose_model, body_scale=1.4)
     looks.estimator.estimate(IMAGE, CAMERA, [box_of_somebody(0, 5)], expected=[STANDING_MM / 1000 - [0, 0, 5]])
@@ -322,7 +353,7 @@ def test_bodies_that_cannot_be_looked_at_are_looked_at_by_their_boxes(pose_model
 def test_second_looks_at_people_of_several_cameras_go_to_the_right_ones(pose_model):
     looks = Looks(pose_model, body_scale=1.4)
     frames = [(IMAGE, CAMERA, [box_of_somebody(x, z)]) for x, z in ((-2, 5), (0, 3), (2, 6))]
-    together = looks.estimator.estimate_many(frames)
+    together = many(looks.estimator, frames)
     alone = [looks.estimator.estimate(*frame) for frame in frames]
     for (one,), (other,) in zip(together, alone, strict=True):
         assert one.joints3d == pytest.approx(other.joints3d, abs=1e-4)

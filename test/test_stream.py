@@ -8,6 +8,7 @@ import pytest
 from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.detection import Combined, OutsideDetections
 from metric_pose_ros.pose_network import PoseBatch
+from metric_pose_ros.shots import Begun, Shot
 from metric_pose_ros.stream import StreamEstimator
 from test.fake_models import STANDING_MM, save_pose_model
 
@@ -143,6 +144,18 @@ def test_a_track_that_went_astray_gives_way_to_the_detector(pose_model):
         found = stream._compare([Detection(beside, 0.8)], expected)
         assert bool(found.corrections) == confirmed
         assert len(found.strangers) == (not confirmed)
+
+
+def test_keypoints_reach_whoever_looks_at_strangers_and_at_tracks_that_went_astray(pose_model):
+    stream = stream_with(pose_model, Recorder(BOX), detection_interval=1)
+    stream(IMAGE, CAMERA, 0.0)
+    (track,) = stream.tracker.tracks
+    track.unconfirmed = 10
+    seen = [Detection(box, 0.8, keypoints=np.full((17, 3), n)) for n, box in enumerate((BOX + 130, OTHER))]
+    found = stream._compare(seen, [(track, BOX + 10)])
+    begun = Begun(Shot(IMAGE, CAMERA, 0.1), [*found.corrections.values(), *found.strangers], 0.0)
+    assert [each.keypoints[0, 0] for each in begun.detections] == [0, 1]
+    assert [each.expected for each in begun.detections] == [None, None]
 
 
 def test_somebody_in_front_is_not_taken_for_the_one_behind(pose_model):

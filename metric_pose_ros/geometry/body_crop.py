@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
-from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.skeleton import COCO_17, Skeleton
 
 Floats = npt.NDArray[np.floating]
 
@@ -20,6 +21,12 @@ NEAREST_M = 0.25
 _FARTHEST_OUT = 4.0
 """A body that would need a camera with a wider view than 152 degrees is not looked at like this."""
 _SHOULDERS = ("left_shoulder", "right_shoulder")
+_HIPS_AND_SHOULDERS = COCO_17.indices(("left_hip", "right_hip", *_SHOULDERS))
+_LEAST_SCORE = 0.1
+"""Keypoints that a detector is less sure of are not believed."""
+_BEYOND_KEYPOINTS = 1.11
+"""How much farther from the hips the farthest of all joints appears than that of COCO's, which end at wrists and
+ankles; the median of 1,200 rendered people, nine in ten of them within 1.02 and 1.21."""
 
 
 def can_look_at_bodies(skeleton: Skeleton) -> bool:
@@ -57,3 +64,22 @@ def look_at_body(joints3d: Floats, skeleton: Skeleton, side: int, scale: float) 
     rotation = np.array([[-y, x, 0], [-x, -y, 0], [0, 0, 1]]) @ level
     focal, centre = side / (2 * scale * radius), (side - 1) / 2
     return Crop(rotation, np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1]]), side)
+
+
+def look_at_keypoints(camera: Camera, keypoints: Floats, side: int, scale: float) -> Crop | None:
+    """The same for a body of which a detector saw the joints in the image.
+
+    Args:
+        camera: that took the image.
+        keypoints: (17, 3) of COCO's joints: px in the image as seen, and 0..1 how sure.
+        side: of the crop, px.
+        scale: as for `look_at_body`, of the whole body.
+
+    Returns:
+        The crop; None unless hips and shoulders were seen, before the camera.
+    """
+    sure = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] >= _LEAST_SCORE)
+    if not sure[_HIPS_AND_SHOULDERS].all():
+        return None
+    seen = np.where(sure[:, None], keypoints[:, :2], keypoints[COCO_17.root, :2].mean(axis=0))
+    return look_at_body(camera.rays(seen), COCO_17, side, scale * _BEYOND_KEYPOINTS)

@@ -184,26 +184,25 @@ class SeesCrowd:
         self._image[0, 0] = frame % 256, frame // 256, 0
         return self._image
 
-    def estimate(
-        self,
-        image: npt.NDArray[np.uint8],
-        camera: Camera,
-        boxes: Floats,
-        scores: Floats,
-        expected: Sequence[Floats | None] | None = None,
-    ) -> list[Person]:
+    def estimate_many(
+        self, frames: Sequence[tuple[npt.NDArray[np.uint8], Camera, Sequence[Detection]]]
+    ) -> list[list[Person]]:
         """The person who fills each box best; whoever fills several is seen in the best one."""
+        return [self._estimate(image, detections) for image, _, detections in frames]
+
+    def _estimate(self, image: npt.NDArray[np.uint8], detections: Sequence[Detection]) -> list[Person]:
+        boxes = np.array([detection.box for detection in detections])
         frame = _frame(image)
         self.looks += len(boxes)
         there = np.flatnonzero(self.scene.visible[frame] > 0.15)
         if not len(there):
             return []
-        shared = overlap(np.asarray(boxes, float), self.scene.seen[frame, there]) * self.scene.visible[frame, there]
+        shared = overlap(boxes, self.scene.seen[frame, there]) * self.scene.visible[frame, there]
         chosen: dict[int, tuple[float, int]] = {}
         for row, (person, filled) in enumerate(zip(shared.argmax(axis=1), shared.max(axis=1), strict=True)):
             if filled > max(0.2, chosen.get(there[person], (0.0, 0))[0]):
                 chosen[int(there[person])] = (float(filled), row)
-        return [self._person(frame, person, boxes[row], float(scores[row])) for person, (_, row) in chosen.items()]
+        return [self._person(frame, person, boxes[row], detections[row].score) for person, (_, row) in chosen.items()]
 
     def whose(self, frame: int, person: Person) -> int:
         """Which person of the scene somebody reported in this frame is: 2D joints stay as they were seen."""

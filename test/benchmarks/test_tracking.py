@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from metric_pose_ros import Detection
 from test.benchmarks.crowd import CAMERA, RATE_HZ, SeesCrowd, Walk, scene
 from test.benchmarks.tracking import follow, smoothing
 
@@ -44,6 +45,6 @@ def test_people_who_cross_keep_their_ids_and_are_smoothed() -> None:
 
 def test_the_image_says_which_frame_it_is() -> None:
     seen = SeesCrowd(CROSSING)
-    people = seen.estimate(seen.image(60), CAMERA, CROSSING.seen[60], np.ones(2))
+    (people,) = seen.estimate_many([(seen.image(60), CAMERA, [Detection(box, 1.0) for box in CROSSING.seen[60]])])
     assert {seen.whose(60, person) for person in people} <= {0, 1}
     assert len(people) >= 1

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body
+from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body, look_at_keypoints
+from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.skeleton import BODY_30, COCO_17, Skeleton
 from test.fake_models import STANDING_MM
 
 SIDE, SCALE = 256, 1.4
+CAMERA = Camera(
+    np.array([[900.0, 0, 640], [0, 900, 360], [0, 0, 1]]), np.array([-0.2, 0.05, 0, 0, 0]), "plumb_bob", 1280, 720
+)
 SHOULDERS = BODY_30.indices(("left_shoulder", "right_shoulder"))
 
 
@@ -74,3 +78,43 @@ def test_any_skeleton_with_shoulders_will_do():
 )
 def test_whom_no_camera_can_look_at_is_not_looked_at(wrong):
     assert look_at_body(wrong, BODY_30, SIDE, SCALE) is None
+
+
+def keypoints_of(joints, score=0.9):
+    """(17, 3) px and score, as a detector that makes no mistake says them."""
+    return np.column_stack([CAMERA.project(BODY_30.convert(joints, COCO_17)), np.full(17, score)])
+
+
+@pytest.mark.parametrize("roll", [0, 90, 160])
+def test_keypoints_show_the_body_as_its_joints_do(roll):
+    joints = STANDING_MM / 1000 @ turned([0, 0, 1], roll).T + [1.0, 0.3, 4]
+    crop = look_at_keypoints(CAMERA, keypoints_of(joints), SIDE, SCALE)
+    known = look_at_body(joints, BODY_30, SIDE, SCALE)
+    points, middle = seen_by(crop, joints)[0], (SIDE - 1) / 2
+    hips = points[BODY_30.indices(("left_hip", "right_hip"))].mean(axis=0)
+    assert hips == pytest.approx([middle, middle], abs=2)
+    assert points[SHOULDERS].mean(axis=0)[0] == pytest.approx(middle, abs=2)
+    # What lies beyond wrists and ankles can only be guessed.
+    assert crop.K[0, 0] == pytest.approx(known.K[0, 0], rel=0.1)
+
+
+def test_keypoints_that_are_not_sure_do_not_count():
+    keypoints = keypoints_of(STANDING_MM / 1000 + [0, 0, 4])
+    sure = look_at_keypoints(CAMERA, keypoints, SIDE, SCALE)
+    wrist = COCO_17.names.index("left_wrist")
+    keypoints[wrist, :2], keypoints[wrist, 2] = (-5000, 9000), 0.05
+    without = look_at_keypoints(CAMERA, keypoints, SIDE, SCALE)
+    assert without.rotation == pytest.approx(sure.rotation)
+    assert sure.K[0, 0] * 0.99 <= without.K[0, 0] < 1.3 * sure.K[0, 0]
+
+
+@pytest.mark.parametrize("joint", ["left_hip", "right_hip", "left_shoulder", "right_shoulder"])
+@pytest.mark.parametrize("how", ["unsure", "not a number", "anywhere"])
+def test_keypoints_without_hips_or_shoulders_tell_too_little(joint, how):
+    keypoints = keypoints_of(STANDING_MM / 1000 + [0, 0, 4])
+    place = COCO_17.names.index(joint)
+    if how == "unsure":
+        keypoints[place, 2] = 0.05
+    else:
+        keypoints[place] = np.nan if how == "not a number" else np.inf
+    assert look_at_keypoints(CAMERA, keypoints, SIDE, SCALE) is None

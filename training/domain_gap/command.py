@@ -1,9 +1,9 @@
 """``python -m training domain-gap MODEL ...``: what models say of real people, for whom nobody trained them.
 
 Real pictures come from packages of PyPI and Debian and are kept in ``.cache``; nothing of them is redistributed. All
-witnesses are told the same boxes: the models and MediaPipe Pose heavy; beside them stands, in the four calibrated
-views, a triangulation by other detectors. Written are ``gap.md``, ``gap.json`` and ``gap.png``, a sheet of overlays to
-look at.
+witnesses are told the same boxes, and MoveNet's keypoints in them: the models and MediaPipe Pose heavy; beside them
+stands, in the four calibrated views, a triangulation by other detectors. Written are ``gap.md``, ``gap.json`` and
+``gap.png``, a sheet of overlays to look at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from metric_pose_ros.detection import open_detector
 from metric_pose_ros.estimator import PoseEstimator
 from metric_pose_ros.skeleton import COCO_17
 from training.domain_gap.clips import open_clips
@@ -54,7 +55,8 @@ def _measure(arguments: argparse.Namespace) -> int:
     if not clips:
         raise ValueError("there is no clip to look at; " + "; ".join(missing))
     with_mediapipe = not arguments.no_mediapipe and _has_mediapipe(missing)
-    told = [hear(clip, models, with_mediapipe) for clip in clips]
+    detector = open_detector("movenet", arguments.threads)
+    told = [hear(clip, models, with_mediapipe, detector) for clip in clips]
     found = tables(clips, told)
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = "\n\n".join([*(table.markdown() for table in found), _verdict(found[0], models), *_skipped(missing)])

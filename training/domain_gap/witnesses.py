@@ -1,8 +1,9 @@
-"""What models, MediaPipe and the triangulated truth say of the people of a clip, all told by the same boxes where to
-look.
+"""What models, MediaPipe and the triangulated truth say of the people of a clip, all told the same of where to look: a
+box, and the keypoints that a detector sees there.
 
-Each looks as it does in use: models as they state, MediaPipe first at the box and then, upright, at the circle around
-the body that it found there (in videos, it looks at that in the next frame).
+Each looks as it does in use: models as they state, MediaPipe first at the keypoints, or at the box where there are
+none, and then, upright, at the circle around the body that it found there (in videos, it looks at that in the next
+frame).
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from rich.progress import track
+from scipy.optimize import linear_sum_assignment
 
+from metric_pose_ros.boxes import overlap
+from metric_pose_ros.detection import Detector
 from metric_pose_ros.estimator import PoseEstimator
-from metric_pose_ros.geometry.body_crop import look_at_body
+from metric_pose_ros.geometry.body_crop import look_at_body, look_at_keypoints
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import full_perspective
-from metric_pose_ros.people import Person
+from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.skeleton import COCO_17, Skeleton
 from metric_pose_ros.tracking import Tracker
 from training.domain_gap import mediapipe_side
@@ -40,6 +44,8 @@ _CIRCLE = Skeleton("circle", ("pelvis", "left_shoulder", "right_shoulder"), ())
 _CENTRE, _ON_TOP = 33, 34
 """MediaPipe's landmarks of that circle: its centre, between the hips, and where it is above the shoulders."""
 _LEAST_VISIBLE = 0.5
+_SAME = 0.3
+"""Overlap of a box with what the detector found, from which both are taken for the same person."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,32 +71,47 @@ Testimony = dict[str, list[Seen]]
 """Witness -> what it says of each of a clip's people, in their order."""
 
 
-def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool) -> Testimony:
+def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool, detector: Detector) -> Testimony:
     """Asks all witnesses about a clip.
 
     Args:
         clip: that it happens in.
         models: that give an answer for every box.
         with_mediapipe: whether to ask MediaPipe heavy as well.
+        detector: whose keypoints all are told, if it has any.
 
     Raises:
         ValueError: if a model gives no finite answer for a box, or lacks a joint of COCO's.
     """
     found: dict[str, list[list[Person]]] = {name: [[] for _ in clip.people] for name in models}
+    shown: list[list[Detection]] = [[] for _ in clip.people]
     for image, present in _frames(clip):
-        boxes = np.stack([box for _, box in present])
+        detections = _with_keypoints([box for _, box in present], detector(image))
+        for (number, _), detection in zip(present, detections, strict=True):
+            shown[number].append(detection)
         for name, model in models.items():
-            for (number, _), person in zip(present, model.estimate(image, clip.camera, boxes), strict=True):
+            (people,) = model.estimate_many([(image, clip.camera, detections)])
+            for (number, _), person in zip(present, people, strict=True):
                 if not np.isfinite(person.joints3d).all():
                     raise ValueError(f"{name} gives no finite pose for box {person.box.round()} of {clip.name}")
                 found[name][number].append(person)
     told: Testimony = {name: [_model_saw(person, clip.rate_hz) for person in people] for name, people in found.items()}
     if with_mediapipe:
-        told[MEDIAPIPE] = _mediapipe_saw(clip)
+        told[MEDIAPIPE] = _mediapipe_saw(clip, shown)
     if clip.truth is not None:
         px = clip.camera.project(clip.truth.reshape(-1, 3)).reshape(*clip.truth.shape[:2], 2)
         told[TRUTH] = [Seen(px, clip.truth)]
     return told
+
+
+def _with_keypoints(boxes: list[Floats], found: list[Detection]) -> list[Detection]:
+    """A detection for each box, with the keypoints of whom the detector found there."""
+    detections = [Detection(box, 1.0) for box in boxes]
+    shared = overlap(np.stack(boxes), np.array([each.box for each in found]).reshape(-1, 4))
+    for row, column in zip(*linear_sum_assignment(shared, maximize=True), strict=True):
+        if shared[row, column] >= _SAME:
+            detections[row] = replace(detections[row], keypoints=found[column].keypoints)
+    return detections
 
 
 def _frames(clip: Clip) -> Iterator[tuple[Image, list[tuple[int, Floats]]]]:
@@ -121,9 +142,9 @@ def _model_saw(people: list[Person], rate_hz: float) -> Seen:
     )
 
 
-def _mediapipe_saw(clip: Clip) -> list[Seen]:
+def _mediapipe_saw(clip: Clip, shown: list[list[Detection]]) -> list[Seen]:
     """What MediaPipe says of each of a clip's people."""
-    crops = [[look_at(clip.camera, box, _SIDE, _SCALE) for box in person.boxes] for person in clip.people]
+    crops = [[_first_look(clip.camera, detection) for detection in mine] for mine in shown]
     first = [_answers(pixels)[0] for pixels in _cut(clip, crops)]
     crops = [
         [_circle(landmarks, crop) or crop for landmarks, crop in zip(saw, mine, strict=True)]
@@ -133,6 +154,12 @@ def _mediapipe_saw(clip: Clip) -> list[Seen]:
         _mediapipe_person(*_answers(pixels), mine, clip.camera)
         for pixels, mine in zip(_cut(clip, crops), crops, strict=True)
     ]
+
+
+def _first_look(camera: Camera, detection: Detection) -> Crop:
+    keypoints = detection.keypoints
+    crop = None if keypoints is None else look_at_keypoints(camera, keypoints, _SIDE, _SCALE)
+    return crop or look_at(camera, detection.box, _SIDE, _SCALE)
 
 
 def _circle(landmarks: Floats, crop: Crop) -> Crop | None:

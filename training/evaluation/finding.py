@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.people import Person
+from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.skeleton import Skeleton
 from training.data.frames import Frame
 from training.data.shards import Problems, Sample
@@ -138,7 +138,7 @@ def _answers(opened: Opened, samples: list[Sample], problems: Problems) -> list[
     """The people in each sample's box; None, and a note, for a sample whose camera or box makes no sense."""
     ask = opened.estimator.estimate_many
     try:
-        return [*ask([(_bgr(s.image), camera_of(s.image, s.intrinsics), [s.box]) for s in samples])]
+        return [*ask([(_bgr(s.image), camera_of(s.image, s.intrinsics), [Detection(s.box, 1.0)]) for s in samples])]
     except ValueError as error:
         if len(samples) == 1:
             problems.note("unusable sample", f"{samples[0].key}: {error}")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.people import Detection, Person
+from metric_pose_ros.skeleton import COCO_17, Skeleton
 from test.training.domain_gap.test_measures import man
 from test.training.domain_gap.test_score import CAMERA, FRAMES, px, room
 from training.domain_gap import witnesses
@@ -48,10 +49,57 @@ def test_a_mediapipe_that_sees_right_is_where_the_person_is(monkeypatch):
         return landmarks, world
 
     monkeypatch.setattr(witnesses, "_answers", answers)
-    told = hear(clip, {}, with_mediapipe=True)[MEDIAPIPE][0]
+    told = hear(clip, {}, with_mediapipe=True, detector=lambda image: [])[MEDIAPIPE][0]
     assert next(looks, None) is None
     assert told.points == pytest.approx(px(truth), abs=1e-6)
     assert told.poses == pytest.approx(truth, abs=1e-6)
     assert told.sure is not None
     assert told.sure.sum() == FRAMES * 16
     assert not told.sure[:, 9].any()
+
+
+class Model:
+    """Answers with whatever it is asked about, and keeps that."""
+
+    def __init__(self):
+        self.asked = []
+
+    def estimate_many(self, frames):
+        ((_, _, detections),) = frames
+        self.asked += detections
+        nothing = np.zeros((17, 3))
+        return [
+            [Person(nothing, nothing[:, :2], nothing, nothing[:, 0], each.box, 1.0, COCO_17) for each in detections]
+        ]
+
+
+def test_all_are_told_the_keypoints_of_whom_the_detector_finds_in_a_box(monkeypatch):
+    truth = man(FRAMES) + np.array([0.2, 0.4, 0.0])
+    clip = room(truth)
+    points = px(truth)
+    clip.people[0].boxes[:] = np.concatenate([points.min(axis=1) - 10, points.max(axis=1) + 10], axis=1)
+    elsewhere = Detection(np.array([600.0, 10, 640, 90]), 0.9, keypoints=np.full((17, 3), 7.0))
+    frame = iter(range(FRAMES))
+
+    def detector(image):
+        number = next(frame)
+        keypoints = np.column_stack([points[number], np.ones(17)])
+        mine = Detection(clip.people[0].boxes[number] + 3, 0.5, keypoints=keypoints)
+        return [elsewhere] if number == 5 else [elsewhere, mine]
+
+    looks = []
+    monkeypatch.setattr(
+        witnesses, "_cut", lambda clip, crops: [np.stack([crop.K for crop in looks]) for looks in crops]
+    )
+    monkeypatch.setattr(witnesses, "_answers", lambda crops: looks.append(crops) or [np.zeros((FRAMES, 39, 5))] * 2)
+    monkeypatch.setattr(witnesses, "_mediapipe_person", lambda *_: None)
+    model = Model()
+    hear(clip, {"model": model}, with_mediapipe=True, detector=detector)
+    assert [each.keypoints is None for each in model.asked] == [number == 5 for number in range(FRAMES)]
+    for number, asked in enumerate(model.asked):
+        if number == 5:
+            expected = witnesses.look_at(CAMERA, asked.box, 256, 1.25)
+        else:
+            assert np.array_equal(asked.keypoints[:, :2], points[number])
+            expected = witnesses.look_at_keypoints(CAMERA, asked.keypoints, 256, 1.25)
+        assert looks[0][number] == pytest.approx(expected.K)
