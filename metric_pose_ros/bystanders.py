@@ -1,7 +1,8 @@
 """Whom a crop is about: whoever else is in it is painted over, so that the network does not follow the wrong person.
 
 Where people stand close, a box holds several, and a network that looks at one person takes the one it sees best. Over
-frames it is known where everybody was a moment ago, so the others become grey shapes, as things that stand in front.
+frames it is known where everybody was a moment ago, and detectors may say where they see people's joints, so the others
+become grey shapes, as things that stand in front.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.geometry.crop import Crop
-from metric_pose_ros.skeleton import Skeleton
+from metric_pose_ros.geometry.rough_body import TORSO
+from metric_pose_ros.known_body import KnownBody
 
-Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 _OTHERS_M = 0.11
@@ -26,33 +27,30 @@ _CELLS = 64
 """A mask's side."""
 _GREY = np.float32(0.45)
 _NEAREST_M = 0.1
-_TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
 
 
-def others(crop: Crop, whose: int, expected: Sequence[Floats | None], skeleton: Skeleton) -> Mask | None:
+def others(crop: Crop, whose: int, known: Sequence[KnownBody | None]) -> Mask | None:
     """What to paint over in a person's crop.
 
     Args:
         crop: that looks at the person.
-        whose: number of the person among those expected.
-        expected: for everybody in the image, (J, 3) m where the joints are expected in the camera's frame, or None.
-            Somebody of whom nothing is expected is painted over nowhere, and nobody in that crop: it may be one of
-            the others.
-        skeleton: of the joints.
+        whose: number of the person among those known.
+        known: everybody in the image. Somebody of whom nothing is known is painted over nowhere, and nobody in that
+            crop: it may be one of the others.
 
     Returns:
         (64, 64), true where somebody else is and the person is not; None where that is nowhere.
     """
-    own = expected[whose]
+    own = known[whose]
     if own is None:
         return None
     canvas = np.zeros((_CELLS, _CELLS), np.uint8)
-    for index, joints in enumerate(expected):
-        if index != whose and joints is not None:
-            _draw(canvas, crop, joints, skeleton, _OTHERS_M, 1)
+    for index, body in enumerate(known):
+        if index != whose and body is not None and body.may_hide(own):
+            _draw(canvas, crop, body, _OTHERS_M, 1)
     if not canvas.any():
         return None
-    _draw(canvas, crop, own, skeleton, _OWN_M, 0)
+    _draw(canvas, crop, own, _OWN_M, 0)
     return canvas > 0 if canvas.any() else None
 
 
@@ -68,19 +66,23 @@ def paint_over(pixels: npt.NDArray[np.float32], mask: Mask) -> None:
     pixels[:, large > 0] = _GREY
 
 
-def _draw(canvas: npt.NDArray[np.uint8], crop: Crop, joints: Floats, skeleton: Skeleton, radius: float, value: int):
+def _draw(canvas: npt.NDArray[np.uint8], crop: Crop, body: KnownBody, radius: float, value: int) -> None:
     """Draws a body of bones with some flesh about them."""
-    seen = joints @ crop.rotation.T
-    if not np.isfinite(seen).all() or seen[:, 2].min() < _NEAREST_M:
+    seen = body.joints3d @ crop.rotation.T
+    there = np.isfinite(seen).all(axis=1)
+    if not there.any() or seen[there, 2].min() < _NEAREST_M:
         return
     scale = _CELLS / crop.side
-    points = seen @ crop.K.T
-    cells = (points[:, :2] / points[:, 2:] + 0.5) * scale - 0.5
+    points = seen[there] @ crop.K.T
     # Far outside nothing is seen of anybody, and OpenCV's integers end.
-    cells = np.clip(np.rint(cells), -_CELLS * 16, _CELLS * 16).astype(np.int32)
-    thickness = max(1, round(2 * radius * float(crop.K[0, 0]) / float(np.median(seen[:, 2])) * scale))
+    cells = np.zeros((len(seen), 2), np.int32)
+    cells[there] = np.rint(np.clip((points[:, :2] / points[:, 2:] + 0.5) * scale - 0.5, -_CELLS * 16, _CELLS * 16))
+    thickness = max(1, round(2 * radius * float(crop.K[0, 0]) / float(np.median(seen[there, 2])) * scale))
     thickness = min(thickness, _CELLS * 2)
-    for start, end in skeleton.edges:
-        cv2.line(canvas, cells[start].tolist(), cells[end].tolist(), value, thickness)
-    if set(_TRUNK) <= set(skeleton.names):
-        cv2.fillConvexPoly(canvas, cv2.convexHull(cells[skeleton.indices(_TRUNK)]), value)
+    for start, end in body.skeleton.edges:
+        if there[start] and there[end]:
+            cv2.line(canvas, cells[start].tolist(), cells[end].tolist(), value, thickness)
+    if set(TORSO) <= set(body.skeleton.names):
+        trunk = body.skeleton.indices(TORSO)
+        if there[trunk].all():
+            cv2.fillConvexPoly(canvas, cv2.convexHull(cells[trunk]), value)

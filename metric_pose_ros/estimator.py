@@ -10,21 +10,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros.bystanders import Mask, others, paint_over
 from metric_pose_ros.detection import Detector, open_detector, trouble_of
 from metric_pose_ros.engines.profiles import batches_up_to
-from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body, look_at_keypoints
 from metric_pose_ros.geometry.camera import Camera
-from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.given import as_detections, check_detections, check_image
-from metric_pose_ros.image_network import ImagePoseNetwork, open_pose_network
+from metric_pose_ros.image_network import open_pose_network
+from metric_pose_ros.looking import Looking
 from metric_pose_ros.models import ModelFile
 from metric_pose_ros.nearest import nearest_detections
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.placing import Placing
-from metric_pose_ros.pose_network import PoseBatch, PoseNetwork
+from metric_pose_ros.pose_network import PoseNetwork
 from metric_pose_ros.skeleton import Skeleton
-from metric_pose_ros.views import average, check_mirrored, looks
 
 Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
@@ -77,22 +74,19 @@ class PoseEstimator:
     ) -> None:
         self.model: ModelFile | None = None
         if isinstance(model, PoseNetwork):
-            self._network = model
+            network = model
         else:
             self.model = ModelFile.open(model)
-            self._network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(max_people))
-        self.info = self._network.info
-        self.on_gpu = self._network.on_gpu
+            network = open_pose_network(self.model, engine, threads, skeleton, batches_up_to(max_people))
+        self.info = network.info
+        self.on_gpu = network.on_gpu
         if isinstance(detector, str):
             detector = open_detector(detector, threads if detector_threads is None else detector_threads)
         self.detector = detector
         self.timings: dict[str, float] = {}
         self.max_people = max_people
-        self._views = looks(views, mirror)
-        check_mirrored(self._views, self.skeleton)
-        self._by_bodies = self.info.body_scale > 0 and can_look_at_bodies(self.skeleton)
+        self._looking = Looking(network, views, mirror, self._timed)
         self._placing = Placing(self.info, only_plausible)
-        self._batch = np.zeros((1, 3, self.info.crop_side, self.info.crop_side), np.float32)
 
     @classmethod
     def default(cls) -> PoseEstimator:
@@ -108,12 +102,12 @@ class PoseEstimator:
     def description(self) -> str:
         """What runs the network now, on what, and why."""
         file = f"; SHA-256 {self.model.sha256[:12]}, {self.model.vouched}" if self.model is not None else ""
-        return self._network.description + file
+        return self._looking.network.description + file
 
     @property
     def trouble(self) -> str:
         """What keeps the networks from running as they should, in words; empty if nothing does."""
-        return "; ".join(filter(None, [getattr(self._network, "trouble", ""), trouble_of(self.detector)]))
+        return "; ".join(filter(None, [getattr(self._looking.network, "trouble", ""), trouble_of(self.detector)]))
 
     def __call__(self, image_bgr: Image, camera: Camera) -> list[Person]:
         """Detects and places everyone.
@@ -202,117 +196,15 @@ class PoseEstimator:
         self.timings |= {"crop": 0.0, "network": 0.0, "placement": 0.0}
         if not any(detections for _, _, detections in frames):
             return [[] for _ in frames]
-        with self._timed("crop"):
-            crops = [self._crops(camera, detections) for _, camera, detections in frames]
-        poses = self._see(frames, crops)
-        if self._by_bodies:
-            self._look_again(frames, crops, poses)
+        scenes, poses = self._looking(frames)
         with self._timed("placement"):
             people: list[list[Person]] = []
             start = 0
-            for (_, camera, detections), mine in zip(frames, crops, strict=True):
-                part = poses.part(start, start + len(mine))
-                start += len(mine)
-                people.append(self._placing(camera, detections, mine, part))
+            for scene in scenes:
+                part = poses.part(start, start + len(scene.crops))
+                start += len(scene.crops)
+                people.append(self._placing(scene.camera, scene.detections, scene.crops, part))
             return people
-
-    def _see(self, frames: list[_Frame], crops: list[list[Crop]]) -> PoseBatch:
-        """What the network says of the crops of all frames, one for each of their detections, in a row."""
-        with self._timed("crop"):
-            looked = [[view.turn(crop) for crop in mine for view in self._views] for mine in crops]
-            masks = [self._masks(mine, found) for mine, (_, _, found) in zip(looked, frames, strict=True)]
-            whole = self._for_whole_image(frames, masks)
-            batch = self._look(frames, looked, masks) if whole is None else self._batch[:0]
-        with self._timed("network"):
-            if whole is None:
-                return self._poses(batch, crops, looked)
-            image, camera, _ = frames[0]
-            return whole.look(image, camera, crops[0])
-
-    def _look_again(self, frames: list[_Frame], crops: list[list[Crop]], poses: PoseBatch) -> None:
-        """Looks at strangers a second time, at their bodies; puts in place the crops and what was found in them."""
-        again: list[_Frame] = []
-        closer: list[list[Crop]] = []
-        rows: list[int] = []
-        start = 0
-        with self._timed("crop"):
-            for (image, camera, detections), mine in zip(frames, crops, strict=True):
-                bodies = {
-                    place: body
-                    for place, crop in enumerate(mine)
-                    if detections[place].expected is None
-                    and (body := self._body_crop(crop.to_camera_frame(poses.absolute[start + place] / 1000)))
-                }
-                if bodies:
-                    again.append((image, camera, [detections[place] for place in bodies]))
-                    closer.append([*bodies.values()])
-                    rows += [start + place for place in bodies]
-                for place, body in bodies.items():
-                    mine[place] = body
-                start += len(mine)
-        if rows:
-            poses.put(rows, self._see(again, closer))
-
-    def _crops(self, camera: Camera, detections: Sequence[Detection]) -> list[Crop]:
-        """One crop per detection, looking at the body as far as it is known, else at the box."""
-        side, scale = self.info.crop_side, self.info.crop_scale
-        return [self._at_body(camera, each) or look_at(camera, each.box, side, scale) for each in detections]
-
-    def _at_body(self, camera: Camera, detection: Detection) -> Crop | None:
-        """The crop around the body, if the model wants that and something is known of it."""
-        if not self._by_bodies:
-            return None
-        if detection.expected is None and detection.keypoints is not None:
-            return look_at_keypoints(camera, detection.keypoints, self.info.crop_side, self.info.body_scale)
-        return self._body_crop(detection.expected)
-
-    def _body_crop(self, joints3d: Floats | None) -> Crop | None:
-        """The crop around a body (J, 3) m in the camera's frame, if that is known and can be looked at."""
-        if joints3d is None:
-            return None
-        return look_at_body(joints3d, self.skeleton, self.info.crop_side, self.info.body_scale)
-
-    def _masks(self, looked: list[Crop], detections: Sequence[Detection]) -> list[Mask | None]:
-        """What to paint over in all looks at the people of one image."""
-        expected = [detection.expected for detection in detections]
-        if sum(joints is not None for joints in expected) < 2:
-            return [None] * len(looked)
-        return [others(crop, look // len(self._views), expected, self.skeleton) for look, crop in enumerate(looked)]
-
-    def _for_whole_image(self, frames: list[_Frame], masks: list[list[Mask | None]]) -> ImagePoseNetwork | None:
-        """The network, if it can cut its crops itself: of one image, each once, with nobody to be painted over."""
-        network = self._network
-        if not isinstance(network, ImagePoseNetwork) or len(frames) > 1 or self._views != looks(1, False):
-            return None
-        crowded = any(mask is not None for mask in masks[0])
-        return network if network.takes(frames[0][1]) and not crowded else None
-
-    def _look(
-        self, frames: list[_Frame], looked: list[list[Crop]], masks: list[list[Mask | None]]
-    ) -> npt.NDArray[np.float32]:
-        """The pixels of all looks at all people, in a row."""
-        count = sum(map(len, looked))
-        if len(self._batch) < count:
-            self._batch = np.zeros((count, *self._batch.shape[1:]), np.float32)
-        start = 0
-        for (image, camera, _), crops, covered in zip(frames, looked, masks, strict=True):
-            pixels = self._batch[start : start + len(crops)]
-            sample(image, camera, crops, pixels)
-            for crop_pixels, mask in zip(pixels, covered, strict=True):
-                if mask is not None:
-                    paint_over(crop_pixels, mask)
-            start += len(crops)
-        for number in range(count):
-            self._views[number % len(self._views)].show(self._batch[number])
-        return self._batch[:count]
-
-    def _poses(self, batch: npt.NDArray[np.float32], crops: list[list[Crop]], looked: list[list[Crop]]) -> PoseBatch:
-        """One pose per crop, in its frame, of the looks at it."""
-        poses = self._network(batch, np.stack([crop.K for mine in looked for crop in mine]))
-        if len(self._views) == 1:
-            return poses
-        intrinsics = np.stack([crop.K for mine in crops for crop in mine])
-        return average(poses, self._views, intrinsics, self.skeleton, self.info.crop_side, self.info.stride)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

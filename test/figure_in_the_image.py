@@ -48,5 +48,5 @@ def open_figure(settings: Settings) -> Any:
     """What the node opens instead of its networks."""
     model = save_pose_model(Path(tempfile.mkdtemp()) / "pose.onnx")
     estimator = PoseEstimator(model=str(model), detector=_detect, threads=1)
-    estimator._network = SeesBrightFigure()  # type: ignore[assignment]
+    estimator._looking.network = SeesBrightFigure()  # type: ignore[assignment]
     return CamerasEstimator(estimator, camera_names(settings), settings.detection_interval)

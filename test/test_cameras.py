@@ -38,7 +38,7 @@ def pose_model(tmp_path_factory) -> Path:
 
 def estimator_with(pose_model: Path, detector) -> PoseEstimator:
     estimator = PoseEstimator(model=pose_model, detector=detector, threads=1)
-    estimator._network = Counted()
+    estimator._looking.network = Counted()
     return estimator
 
 
@@ -70,7 +70,7 @@ def test_each_camera_sees_what_it_would_see_alone_and_no_id_comes_twice(pose_mod
                 np.testing.assert_allclose(person.joints3d, reference.joints3d, atol=1e-9)
     assert [person.id for person in people["front"]] == ["p1", "p2"]
     assert [person.id for person in people["rear"]] == ["p3"]
-    assert estimator._network.batches == [3] * 6
+    assert estimator._looking.network.batches == [3] * 6
     assert set(together.timings) == {"detection", "crop", "network", "placement", "tracking"}
 
 
@@ -84,7 +84,7 @@ def test_cameras_need_not_come_at_the_same_time(pose_model):
     ]
     assert found == ["p1", "p2"] * 4
     assert estimator.detector.looks == 4  # frames 0 and 3 of each
-    assert estimator._network.batches == [1] * 8
+    assert estimator._looking.network.batches == [1] * 8
 
 
 def test_the_cameras_share_a_thread_for_the_detector(pose_model):

@@ -5,8 +5,9 @@ import pytest
 
 from metric_pose_ros import Camera, Detection, PoseEstimator
 from metric_pose_ros.engines.onnxruntime import OnnxRuntimeEngine
-from metric_pose_ros.geometry.body_crop import look_at_body, look_at_keypoints
+from metric_pose_ros.geometry.body_crop import look_at_body, look_at_rough_body
 from metric_pose_ros.geometry.crop import look_at
+from metric_pose_ros.geometry.rough_body import rough_body
 from metric_pose_ros.models import ModelFile, PoseModelInfo
 from metric_pose_ros.pose_network import PoseNetwork
 from metric_pose_ros.skeleton import BODY_30, COCO_17
@@ -324,7 +325,7 @@ def test_strangers_with_keypoints_are_looked_at_by_these_and_then_by_their_bodie
     keypoints = np.column_stack([CAMERA.project(BODY_30.convert(there, COCO_17)), np.ones(17)])
     (people,) = looks.estimator.estimate_many([(IMAGE, CAMERA, [Detection(box, 0.9, keypoints=keypoints)])])
     by_keypoints, by_body = looks.seen
-    assert by_keypoints[0] == pytest.approx(look_at_keypoints(CAMERA, keypoints, 256, 1.4).K)
+    assert by_keypoints[0] == pytest.approx(look_at_rough_body(rough_body(CAMERA, keypoints), 256, 1.4).K)
     assert by_body[0] != pytest.approx(by_keypoints[0])
     assert len(people) == 1
     # Where somebody was a moment ago says more than what a detector sees.

@@ -43,7 +43,7 @@ def image_of(*people: tuple[float, float]) -> np.ndarray:
 def estimator_of(folder, most: int) -> PoseEstimator:
     model = save_pose_model(folder / "pose.onnx")
     estimator = PoseEstimator(model=model, detector=sees_figures, threads=1, max_people=most)
-    estimator._network = SeesBrightFigure()  # type: ignore[assignment]
+    estimator._looking.network = SeesBrightFigure()  # type: ignore[assignment]
     return estimator
 
 

@@ -69,7 +69,7 @@ IMAGE = image_with(BOX, OTHER)
 
 def stream_with(pose_model, detector, **options) -> StreamEstimator:
     estimator = PoseEstimator(model=pose_model, detector=detector, threads=1)
-    estimator._network = SeesBrightFigure()
+    estimator._looking.network = SeesBrightFigure()
     return StreamEstimator(estimator, **options)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
 from metric_pose_ros.skeleton import COCO_17, Skeleton
 
@@ -21,9 +20,6 @@ NEAREST_M = 0.25
 _FARTHEST_OUT = 4.0
 """A body that would need a camera with a wider view than 152 degrees is not looked at like this."""
 _SHOULDERS = ("left_shoulder", "right_shoulder")
-_HIPS_AND_SHOULDERS = COCO_17.indices(("left_hip", "right_hip", *_SHOULDERS))
-_LEAST_SCORE = 0.1
-"""Keypoints that a detector is less sure of are not believed."""
 _BEYOND_KEYPOINTS = 1.11
 """How much farther from the hips the farthest of all joints appears than that of COCO's, which end at wrists and
 ankles; the median of 1,200 rendered people, nine in ten of them within 1.02 and 1.21."""
@@ -66,20 +62,14 @@ def look_at_body(joints3d: Floats, skeleton: Skeleton, side: int, scale: float) 
     return Crop(rotation, np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1]]), side)
 
 
-def look_at_keypoints(camera: Camera, keypoints: Floats, side: int, scale: float) -> Crop | None:
+def look_at_rough_body(joints3d: Floats, side: int, scale: float) -> Crop | None:
     """The same for a body of which a detector saw the joints in the image.
 
     Args:
-        camera: that took the image.
-        keypoints: (17, 3) of COCO's joints: px in the image as seen, and 0..1 how sure.
+        joints3d: (17, 3) m of COCO's joints in the camera's frame, see `rough_body`.
         side: of the crop, px.
         scale: as for `look_at_body`, of the whole body.
-
-    Returns:
-        The crop; None unless hips and shoulders were seen, before the camera.
     """
-    sure = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] >= _LEAST_SCORE)
-    if not sure[_HIPS_AND_SHOULDERS].all():
-        return None
-    seen = np.where(sure[:, None], keypoints[:, :2], keypoints[COCO_17.root, :2].mean(axis=0))
-    return look_at_body(camera.rays(seen), COCO_17, side, scale * _BEYOND_KEYPOINTS)
+    hips = joints3d[COCO_17.root].mean(axis=0)
+    seen = np.where(np.isfinite(joints3d), joints3d, hips)
+    return look_at_body(seen, COCO_17, side, scale * _BEYOND_KEYPOINTS)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body, look_at_keypoints
+from metric_pose_ros.geometry.body_crop import can_look_at_bodies, look_at_body, look_at_rough_body
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.geometry.rough_body import rough_body
 from metric_pose_ros.skeleton import BODY_30, COCO_17, Skeleton
 from test.fake_models import STANDING_MM
 
@@ -88,7 +89,7 @@ def keypoints_of(joints, score=0.9):
 @pytest.mark.parametrize("roll", [0, 90, 160])
 def test_keypoints_show_the_body_as_its_joints_do(roll):
     joints = STANDING_MM / 1000 @ turned([0, 0, 1], roll).T + [1.0, 0.3, 4]
-    crop = look_at_keypoints(CAMERA, keypoints_of(joints), SIDE, SCALE)
+    crop = look_at_rough_body(rough_body(CAMERA, keypoints_of(joints)), SIDE, SCALE)
     known = look_at_body(joints, BODY_30, SIDE, SCALE)
     points, middle = seen_by(crop, joints)[0], (SIDE - 1) / 2
     hips = points[BODY_30.indices(("left_hip", "right_hip"))].mean(axis=0)
@@ -100,10 +101,10 @@ def test_keypoints_show_the_body_as_its_joints_do(roll):
 
 def test_keypoints_that_are_not_sure_do_not_count():
     keypoints = keypoints_of(STANDING_MM / 1000 + [0, 0, 4])
-    sure = look_at_keypoints(CAMERA, keypoints, SIDE, SCALE)
+    sure = look_at_rough_body(rough_body(CAMERA, keypoints), SIDE, SCALE)
     wrist = COCO_17.names.index("left_wrist")
     keypoints[wrist, :2], keypoints[wrist, 2] = (-5000, 9000), 0.05
-    without = look_at_keypoints(CAMERA, keypoints, SIDE, SCALE)
+    without = look_at_rough_body(rough_body(CAMERA, keypoints), SIDE, SCALE)
     assert without.rotation == pytest.approx(sure.rotation)
     assert sure.K[0, 0] * 0.99 <= without.K[0, 0] < 1.3 * sure.K[0, 0]
 
@@ -117,4 +118,4 @@ def test_keypoints_without_hips_or_shoulders_tell_too_little(joint, how):
         keypoints[place, 2] = 0.05
     else:
         keypoints[place] = np.nan if how == "not a number" else np.inf
-    assert look_at_keypoints(CAMERA, keypoints, SIDE, SCALE) is None
+    assert rough_body(CAMERA, keypoints) is None

@@ -16,6 +16,7 @@ from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import look_at, sample
 from metric_pose_ros.image_graph.compose import image_graph, write_image_graph
 from metric_pose_ros.image_graph.parity import CAMERA, drawn_people, run
+from metric_pose_ros.looking import Looking
 from metric_pose_ros.models import ModelFile, find_model
 from test.fake_models import save_pose_model
 
@@ -113,7 +114,7 @@ def test_a_real_tensorrt_builds_it_for_all_sizes(graphs):
 )
 def test_an_estimator_finds_the_same_people_with_either_graph(graphs, camera, views, most_m, most_share, monkeypatch):
     # A second look is where the first one saw somebody, so of tubes it shows twice what the first one rounds off.
-    monkeypatch.setattr(PoseEstimator, "_look_again", lambda *_: None)
+    monkeypatch.setattr(Looking, "_look_again", lambda *_: None)
     image, boxes = drawn_people()
     people = [
         PoseEstimator(model, "onnxruntime", None, only_plausible=False, views=views).estimate(image, camera, boxes)

@@ -1,9 +1,9 @@
 """What models, MediaPipe and the triangulated truth say of the people of a clip, all told the same of where to look: a
 box, and the keypoints that a detector sees there.
 
-Each looks as it does in use: models as they state, MediaPipe first at the keypoints, or at the box where there are
-none, and then, upright, at the circle around the body that it found there (in videos, it looks at that in the next
-frame).
+Each looks as it does in use: models as they state, with bystanders painted over whom the detector sees as well;
+MediaPipe first at the keypoints, or at the box where there are none, and then, upright, at the circle around the body
+that it found there (in videos, it looks at that in the next frame).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from scipy.optimize import linear_sum_assignment
 from metric_pose_ros.boxes import overlap
 from metric_pose_ros.detection import Detector
 from metric_pose_ros.estimator import PoseEstimator
-from metric_pose_ros.geometry.body_crop import look_at_body, look_at_keypoints
+from metric_pose_ros.geometry.body_crop import look_at_body
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop, look_at, sample
 from metric_pose_ros.geometry.placement import full_perspective
+from metric_pose_ros.known_body import KnownBody
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.skeleton import COCO_17, Skeleton
 from metric_pose_ros.tracking import Tracker
@@ -86,12 +87,13 @@ def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool, 
     found: dict[str, list[list[Person]]] = {name: [[] for _ in clip.people] for name in models}
     shown: list[list[Detection]] = [[] for _ in clip.people]
     for image, present in _frames(clip):
-        detections = _with_keypoints([box for _, box in present], detector(image))
+        detections, bystanders = _told([box for _, box in present], detector(image))
         for (number, _), detection in zip(present, detections, strict=True):
             shown[number].append(detection)
         for name, model in models.items():
-            (people,) = model.estimate_many([(image, clip.camera, detections)])
-            for (number, _), person in zip(present, people, strict=True):
+            # Answers come in the order of scores, which bystanders have less of.
+            (people,) = model.estimate_many([(image, clip.camera, [*detections, *bystanders])])
+            for (number, _), person in zip(present, people, strict=False):
                 if not np.isfinite(person.joints3d).all():
                     raise ValueError(f"{name} gives no finite pose for box {person.box.round()} of {clip.name}")
                 found[name][number].append(person)
@@ -104,14 +106,15 @@ def hear(clip: Clip, models: Mapping[str, PoseEstimator], with_mediapipe: bool, 
     return told
 
 
-def _with_keypoints(boxes: list[Floats], found: list[Detection]) -> list[Detection]:
-    """A detection for each box, with the keypoints of whom the detector found there."""
+def _told(boxes: list[Floats], found: list[Detection]) -> tuple[list[Detection], list[Detection]]:
+    """A detection for each box, with the keypoints of whom the detector found there; and whom else it found."""
     detections = [Detection(box, 1.0) for box in boxes]
+    bystanders = dict(enumerate(found))
     shared = overlap(np.stack(boxes), np.array([each.box for each in found]).reshape(-1, 4))
     for row, column in zip(*linear_sum_assignment(shared, maximize=True), strict=True):
         if shared[row, column] >= _SAME:
-            detections[row] = replace(detections[row], keypoints=found[column].keypoints)
-    return detections
+            detections[row] = replace(detections[row], keypoints=bystanders.pop(column).keypoints)
+    return detections, [replace(each, score=min(each.score, 0.99)) for each in bystanders.values()]
 
 
 def _frames(clip: Clip) -> Iterator[tuple[Image, list[tuple[int, Floats]]]]:
@@ -157,9 +160,8 @@ def _mediapipe_saw(clip: Clip, shown: list[list[Detection]]) -> list[Seen]:
 
 
 def _first_look(camera: Camera, detection: Detection) -> Crop:
-    keypoints = detection.keypoints
-    crop = None if keypoints is None else look_at_keypoints(camera, keypoints, _SIDE, _SCALE)
-    return crop or look_at(camera, detection.box, _SIDE, _SCALE)
+    known = KnownBody.of(detection, camera, COCO_17)
+    return (known and known.crop(_SIDE, _SCALE)) or look_at(camera, detection.box, _SIDE, _SCALE)
 
 
 def _circle(landmarks: Floats, crop: Crop) -> Crop | None:

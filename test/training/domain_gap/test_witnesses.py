@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metric_pose_ros.known_body import KnownBody
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.skeleton import COCO_17, Skeleton
 from test.training.domain_gap.test_measures import man
@@ -66,7 +67,8 @@ class Model:
 
     def estimate_many(self, frames):
         ((_, _, detections),) = frames
-        self.asked += detections
+        self.asked += [each for each in detections if each.score == 1]
+        self.bystanders = [each for each in detections if each.score < 1]
         nothing = np.zeros((17, 3))
         return [
             [Person(nothing, nothing[:, :2], nothing, nothing[:, 0], each.box, 1.0, COCO_17) for each in detections]
@@ -78,7 +80,7 @@ def test_all_are_told_the_keypoints_of_whom_the_detector_finds_in_a_box(monkeypa
     clip = room(truth)
     points = px(truth)
     clip.people[0].boxes[:] = np.concatenate([points.min(axis=1) - 10, points.max(axis=1) + 10], axis=1)
-    elsewhere = Detection(np.array([600.0, 10, 640, 90]), 0.9, keypoints=np.full((17, 3), 7.0))
+    elsewhere = Detection(np.array([600.0, 10, 640, 90]), 1.0, keypoints=np.full((17, 3), 7.0))
     frame = iter(range(FRAMES))
 
     def detector(image):
@@ -95,11 +97,12 @@ def test_all_are_told_the_keypoints_of_whom_the_detector_finds_in_a_box(monkeypa
     monkeypatch.setattr(witnesses, "_mediapipe_person", lambda *_: None)
     model = Model()
     hear(clip, {"model": model}, with_mediapipe=True, detector=detector)
+    assert [each.box[0] for each in model.bystanders] == [elsewhere.box[0]]
     assert [each.keypoints is None for each in model.asked] == [number == 5 for number in range(FRAMES)]
     for number, asked in enumerate(model.asked):
         if number == 5:
             expected = witnesses.look_at(CAMERA, asked.box, 256, 1.25)
         else:
             assert np.array_equal(asked.keypoints[:, :2], points[number])
-            expected = witnesses.look_at_keypoints(CAMERA, asked.keypoints, 256, 1.25)
+            expected = KnownBody.of(asked, CAMERA, COCO_17).crop(256, 1.25)
         assert looks[0][number] == pytest.approx(expected.K)

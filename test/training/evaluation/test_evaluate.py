@@ -93,7 +93,7 @@ def test_people_without_3d_labels_or_without_an_answer_are_counted():
     given = samples(4)
     given[1] = replace(given[1], joints_mm=np.full_like(given[1].joints_mm, np.nan))
     opened = knowing([given[0], given[2], given[3]])
-    network = opened.estimator._network._engine
+    network = opened.estimator._looking.network._engine
     network.waiting[1][1][5] = np.nan
     problems = Problems()
     people = find_people(opened, given, synthetic.PROTOCOL, 4, problems, 4)
