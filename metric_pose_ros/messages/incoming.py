@@ -83,6 +83,11 @@ class CameraMessages:
         self._derived: tuple[Camera | None, Camera] | None = None
         self._cameras: dict[str, tuple[bytes, Camera | ValueError]] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether a camera file was given, or any CameraInfo came."""
+        return self.fixed is not None or bool(self._cameras)
+
     def frame(self, message: Any, frame_id: str) -> Frame:
         """Makes an image message ready.
 

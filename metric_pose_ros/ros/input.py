@@ -21,6 +21,10 @@ _TRANSPORTS = {"raw": ("", Image), "compressed": ("/compressed", CompressedImage
 """What image_transport adds to a topic's name, and the messages' class."""
 
 
+_UNPAIRED_S = 0.5
+"""For so long images wait for the first CameraInfo, which may come just after the first image."""
+
+
 @dataclass(frozen=True)
 class Arrival:
     """An image message and when it came, in seconds of `time.perf_counter`."""
@@ -62,6 +66,8 @@ class CameraInput:
         self._complaints = complaints
         self._subscriptions: list[MatchedSubscription] = []
         self._heard_s = time.monotonic()
+        self._waiting: Arrival | None = None
+        self._waits_since_s: float | None = None
         suffix, self._kind = _TRANSPORTS[settings.image_transport]
         # As image_transport has it: the transport's name follows what `image` is remapped to.
         self._image_topic = node.resolve_topic_name(f"{name}/image" if name else "image") + suffix
@@ -80,7 +86,7 @@ class CameraInput:
         self._heard_s = time.monotonic()
         self._subscribe(self._kind, self._image_topic, self.keep_image)
         if self.camera.fixed is None:
-            self._subscribe(CameraInfo, self._info_topic, self.camera.keep_camera_info)
+            self._subscribe(CameraInfo, self._info_topic, self._keep_camera_info)
 
     def close(self) -> None:
         """Stops to listen."""
@@ -101,7 +107,22 @@ class CameraInput:
     def keep_image(self, message: Image | CompressedImage) -> None:
         """Stores an image until somebody takes it, in place of one that nobody took."""
         self._heard_s = time.monotonic()
-        self._arrivals.put(self._name, Arrival(message, time.perf_counter()))
+        arrival = Arrival(message, time.perf_counter())
+        ready = self.camera.known or self._waited_enough()
+        self._waiting = None if ready else arrival
+        if ready:
+            self._arrivals.put(self._name, arrival)
+
+    def _keep_camera_info(self, message: CameraInfo) -> None:
+        self.camera.keep_camera_info(message)
+        if self._waiting is not None:
+            self._arrivals.put(self._name, self._waiting)
+            self._waiting = None
+
+    def _waited_enough(self) -> bool:
+        if self._waits_since_s is None:
+            self._waits_since_s = self._heard_s
+        return self._heard_s - self._waits_since_s > _UNPAIRED_S
 
     def _subscribe(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:
         self._subscriptions.append(MatchedSubscription(self._node, kind, topic, keep, self._complaints))

@@ -48,7 +48,7 @@ class MatchedSubscription:
         self._qos = offered(())
         self._subscription: Any = None
         self._former: Any = None
-        self._heard_by_former: set[tuple[int, int]] = set()
+        self._heard_by_former: list[tuple[int, int]] = []
         self._match()
         # Not the node's clock, which stands still while a simulation does.
         self._timer = node.create_timer(every_s, self._match, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -89,11 +89,14 @@ class MatchedSubscription:
 
     def _keep_once(self, message: Any, subscription: Any) -> None:
         """Listens on both until the new subscription hears: what came between the two would be lost."""
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if self._former is not None and subscription is self._former:
-            self._heard_by_former.add(stamp)
+        if subscription is not self._subscription and subscription is not self._former:
+            return  # on its way when its subscription was given up
+        header = getattr(message, "header", None)  # which some lack; to hear those twice does no harm
+        stamp = (header.stamp.sec, header.stamp.nanosec) if header is not None else None
+        if subscription is self._former:
+            self._heard_by_former += [stamp] if stamp is not None else []
         elif stamp in self._heard_by_former:
-            self._heard_by_former.remove(stamp)  # unstamped ones are all alike
+            self._heard_by_former.remove(stamp)
             return
         else:
             self._forget_former()

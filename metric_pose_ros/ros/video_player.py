@@ -15,6 +15,7 @@ import rclpy
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
@@ -51,7 +52,7 @@ class PlayerSettings:
     )
     frame_id: str = parameter("camera_optical_frame", "The camera's optical frame.", read_only=True)
     wait_for_subscribers: int = parameter(
-        0, "Do not start before so many listen to image and camera_info.", 0, 100, read_only=True
+        0, "Do not start before so many nodes listen to image and camera_info.", 0, 100, read_only=True
     )
 
 
@@ -148,8 +149,7 @@ class VideoPlayer(Node):
             f"playing {video.source}: {video.width}x{video.height} at {rate:g} frames/s"
             + (f", {video.frames} frames" if video.frames else "")
         )
-        publishers = (self._images_to, self._info_to)
-        while min(each.get_subscription_count() for each in publishers) < self.settings.wait_for_subscribers:
+        while not all(self._is_heard(publisher) for publisher in (self._images_to, self._info_to)):
             rclpy.spin_once(self, timeout_sec=0.05)
         self._asked = 0  # by somebody impatient, before there was anything to answer
         published = 0
@@ -179,6 +179,12 @@ class VideoPlayer(Node):
             )
         self.get_logger().info(f"end of {video.source}: {published} frames published")
         return published
+
+    def _is_heard(self, publisher: Publisher) -> bool:
+        """Whether enough nodes listen; some have a second subscription while they change it for a better one."""
+        listeners = self.get_subscriptions_info_by_topic(publisher.topic_name)
+        second = len(listeners) - len({(each.node_namespace, each.node_name) for each in listeners})
+        return max(publisher.get_subscription_count() - second, 0) >= self.settings.wait_for_subscribers
 
     def _camera(self, video: Video) -> Camera:
         path = self.settings.camera_yaml
