@@ -76,6 +76,7 @@ class OneEuroFilter:
 
     Attributes:
         min_cutoff, beta: as above; may be changed at any time.
+        value: (..., D), the latest smoothed one; None before the first.
         speed: (..., D) per second, as estimated; None before the first value.
     """
 
@@ -84,7 +85,7 @@ class OneEuroFilter:
         self.beta = beta
         self._speed_cutoff = speed_cutoff
         self._seen: Floats | None = None
-        self._value: Floats | None = None
+        self.value: Floats | None = None
         self.speed: Floats | None = None
 
     def __call__(self, value: Floats, seconds: float) -> Floats:
@@ -92,14 +93,14 @@ class OneEuroFilter:
 
         The cutoff follows the length of the speed over the last axis, so that a direction is not bent.
         """
-        if self._seen is None or self._value is None or self.speed is None:
-            self._seen, self._value, self.speed = value, value, np.zeros_like(value)
+        if self._seen is None or self.value is None or self.speed is None:
+            self._seen, self.value, self.speed = value, value, np.zeros_like(value)
             return value
         self.speed = self.speed + _share(self._speed_cutoff, seconds) * ((value - self._seen) / seconds - self.speed)
         self._seen = value
         cutoff = self.min_cutoff + self.beta * np.linalg.norm(self.speed, axis=-1, keepdims=True)
-        self._value = self._value + _share(cutoff, seconds) * (value - self._value)
-        return self._value
+        self.value = self.value + _share(cutoff, seconds) * (value - self.value)
+        return self.value
 
 
 def _share(cutoff: Floats | float, seconds: float) -> Floats | float:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from metric_pose_ros.body_size import BodySize
 from metric_pose_ros.geometry.camera import Camera
+from metric_pose_ros.left_right import LeftRight
 from metric_pose_ros.motion import OneEuroFilter, WalkingFilter
 from metric_pose_ros.people import Person
 
@@ -39,6 +40,7 @@ class Track:
         motion: where the pelvis is, in the tracking frame.
         shape: smooths the joints about it, in the tracking frame.
         size: keeps the body's size.
+        sides: keeps left and right.
         hits: frames in which the person was seen.
         detections: how often the detector, not only the track itself, has said with some certainty that somebody is
             there.
@@ -56,6 +58,7 @@ class Track:
     motion: WalkingFilter
     shape: OneEuroFilter
     size: BodySize = field(default_factory=BodySize)
+    sides: LeftRight = field(default_factory=LeftRight)
     hits: int = 0
     detections: int = 0
     id: str = ""

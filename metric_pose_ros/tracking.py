@@ -181,11 +181,15 @@ class Tracker:
 
     def _advance(self, track: Track, person: Person, stamp_s: float, sure: bool, pose: Floats | None) -> Person:
         seconds = max(stamp_s - track.seen_s, 1e-3)
+        turn = np.eye(3) if pose is None else pose[:3, :3]
+        about = (person.joints3d - person.position) @ turn.T
+        person, was_swapped = track.sides(person, about, track.shape.value, seconds)
+        if was_swapped:
+            track.shape = OneEuroFilter(*self._filter)
         person = track.size(person)
         position, covariance = placed(person, pose, _TREMBLING)
         if track.hits:
             track.motion.correct(seconds, position, covariance)
-        turn = np.eye(3) if pose is None else pose[:3, :3]
         # The pose and its place move differently: a person who stands still may wave.
         shape = track.shape((person.joints3d - person.position) @ turn.T, seconds)
         joints: Floats = to_camera(track.motion.position, pose) + shape @ turn
