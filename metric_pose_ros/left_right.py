@@ -1,4 +1,7 @@
-"""Nobody turns round between two frames, though the network may see somebody from behind in one of them."""
+"""Whether somebody is seen from the right side: networks take a back for a front now and then.
+
+Detectors that see keypoints do so less often, and nobody turns round between two frames.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metric_pose_ros.people import Person
+from metric_pose_ros.skeleton import COCO_17
 
 Floats = npt.NDArray[np.floating]
 
@@ -20,6 +24,13 @@ _LONGEST_S = 0.25
 _CONVINCED_S = 1.5
 """The network is believed after it has said the same for so long, more often than the contrary: the person may have
 been seen wrong before."""
+_LIMBS = tuple(
+    name for name in COCO_17.names if name.startswith(("left_", "right_")) and not name.endswith(("eye", "ear"))
+)
+_LEAST_SCORE = 0.3
+"""Keypoints that a detector is less sure of do not tell left from right."""
+_FEWEST = 6
+"""Limbs' joints that must be seen for that."""
 
 
 class LeftRight:
@@ -51,13 +62,36 @@ class LeftRight:
         if self._doubt_s > _CONVINCED_S:
             self._doubt_s = 0.0
             return person, True
-        return (
-            replace(
-                person,
-                joints3d=person.joints3d[mirror],
-                joints2d=person.joints2d[mirror],
-                std=person.std[mirror],
-                confidence=person.confidence[mirror],
-            ),
-            False,
-        )
+        return _swapped(person), False
+
+
+def as_keypoints_say(person: Person, keypoints: Floats) -> Person:
+    """Somebody as a detector sees them: left and right are swapped if that brings the limbs plainly nearer.
+
+    Args:
+        person: as estimated.
+        keypoints: (17, 3) of COCO's joints: px in the image as seen, and 0..1 how sure.
+    """
+    skeleton = person.skeleton
+    limbs = [name for name in _LIMBS if name in skeleton.names]
+    there = keypoints[COCO_17.indices(tuple(limbs))] if limbs else keypoints[:0]
+    sure = np.isfinite(there).all(axis=1) & (there[:, 2] >= _LEAST_SCORE)
+    if sure.sum() < _FEWEST:
+        return person
+    ours = skeleton.indices(tuple(limbs))[sure]
+    far, far_swapped = (
+        float(np.linalg.norm(person.joints2d[each] - there[sure, :2], axis=1).mean())
+        for each in (ours, skeleton.mirror[ours])
+    )
+    return _swapped(person) if far_swapped < _NEARER * far else person
+
+
+def _swapped(person: Person) -> Person:
+    mirror = person.skeleton.mirror
+    return replace(
+        person,
+        joints3d=person.joints3d[mirror],
+        joints2d=person.joints2d[mirror],
+        std=person.std[mirror],
+        confidence=person.confidence[mirror],
+    )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from metric_pose_ros.geometry.camera import Camera
 from metric_pose_ros.geometry.crop import Crop
 from metric_pose_ros.geometry.placement import distance_std, inside_view
+from metric_pose_ros.left_right import as_keypoints_say
 from metric_pose_ros.models import PoseModelInfo
 from metric_pose_ros.people import Detection, Person
 from metric_pose_ros.plausibility import (
@@ -113,7 +114,7 @@ class Placing:
         )
         if self._only_plausible and not plausible:
             return None
-        return Person(
+        person = Person(
             joints3d=joints3d,
             joints2d=joints2d,
             std=std,
@@ -123,6 +124,9 @@ class Placing:
             skeleton=self._info.skeleton,
             distance_std=min(float(far_std), _FARTHEST_M),
         )
+        if detection.keypoints is None or detection.expected is not None:
+            return person
+        return as_keypoints_say(person, detection.keypoints)
 
 
 def _within_sight(joints: Floats) -> bool:

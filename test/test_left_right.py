@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from metric_pose_ros import Person
-from metric_pose_ros.left_right import LeftRight
-from metric_pose_ros.skeleton import BODY_30
+from metric_pose_ros.left_right import LeftRight, as_keypoints_say
+from metric_pose_ros.skeleton import BODY_30, COCO_17, H36M_17
 from metric_pose_ros.tracking import Tracker
 from test.standing import standing
 
@@ -97,3 +97,42 @@ def test_who_trembles_is_left_alone() -> None:
     about = person.joints3d - person.position
     for _ in range(100):
         assert sides(person, about + rng.normal(0, 0.03, about.shape), about, FRAME_S) == (person, False)
+
+
+def keypoints_of(person: Person) -> np.ndarray:
+    return np.column_stack([person.skeleton.convert(person.joints2d, COCO_17), np.full(17, 0.9)])
+
+
+@pytest.mark.parametrize("skeleton", [BODY_30, H36M_17], ids=["body_30", "h36m_17"])
+def test_a_detector_that_sees_the_back_is_believed(skeleton) -> None:
+    whole = turned(160)
+    true = replace(
+        whole,
+        skeleton=skeleton,
+        **{name: BODY_30.convert(getattr(whole, name), skeleton) for name in ("joints3d", "joints2d", "std")},
+        confidence=BODY_30.convert(whole.confidence[:, None], skeleton)[:, 0],
+    )
+    mirror = skeleton.mirror
+    wrong = replace(true, joints3d=true.joints3d[mirror], joints2d=true.joints2d[mirror], std=true.std[mirror])
+    keypoints = keypoints_of(whole)
+    keypoints[:, :2] += np.random.default_rng(0).normal(0, 5, (17, 2))
+    found = as_keypoints_say(wrong, keypoints)
+    assert found.joints3d == pytest.approx(true.joints3d)
+    assert found.joints2d == pytest.approx(true.joints2d)
+    assert found.std == pytest.approx(true.std)
+    assert as_keypoints_say(true, keypoints) is true
+
+
+@pytest.mark.parametrize("how", ["unsure", "not a number", "elsewhere", "from the side"])
+def test_keypoints_that_do_not_say_plainly_change_nothing(how: str) -> None:
+    person = swapped(turned(90 if how == "from the side" else 0))
+    keypoints = keypoints_of(swapped(person))
+    if how == "unsure":
+        keypoints[5:13, 2] = 0.1
+    elif how == "not a number":
+        keypoints[5:13, 0] = np.nan
+    elif how == "elsewhere":
+        keypoints[:, :2] += 300
+    else:
+        keypoints[:, :2] += np.random.default_rng(0).normal(0, 20, (17, 2))
+    assert as_keypoints_say(person, keypoints) is person
