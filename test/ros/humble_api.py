@@ -45,6 +45,7 @@ MODULES: dict[str, dict[str, Parameters]] = {
     },
     "rclpy.node": {"Node": None},
     "rclpy.parameter": {"Parameter": ("name", "type_", "value")},
+    "rclpy.publisher": {"Publisher": None},
     "rclpy.qos": {
         "DurabilityPolicy": None,
         "HistoryPolicy": None,

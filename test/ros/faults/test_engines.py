@@ -66,7 +66,7 @@ def test_without_memory_for_all_crops_everybody_is_still_seen_and_it_is_said(ben
     seen(bench, "no GPU memory for all crops (while it lasts)")
     said = "pose is given at most 1 crops at once: out of memory"
     status = bench.wait_for("diagnostics", lambda message: said in message.status[0].message).status[0]
-    assert status.level == WARN
+    assert status.level == WARN, status.message
     assert said in status.hardware_id
     assert robot.node.log.count(said) == 1
 
@@ -78,7 +78,7 @@ def test_on_a_gpu_that_fails_altogether_the_cpu_takes_over_and_it_is_said_once(b
         seen(bench, "an engine that fails (while it lasts, on the CPU)")
     said = "pose runs on the CPU, since its engine failed: the GPU fell off the bus"
     status = bench.wait_for("diagnostics", lambda message: said in message.status[0].message).status[0]
-    assert status.level == WARN
+    assert status.level == WARN, status.message
     assert "ONNX Runtime" in status.hardware_id
     assert robot.node.log.count(said) == 1
 

@@ -29,7 +29,7 @@ def test_a_frame_that_hangs_is_given_up_said_and_followed_by_new_networks(bench:
     bench.heard["markers"].clear()
     bench.send(bench.picture(HANGS))
     status = bench.wait_for("diagnostics", lambda message: "a frame has taken" in message.status[0].message)
-    assert status.status[0].level == WARN
+    assert status.status[0].level == WARN, status.status[0].message
     node.wait_for_log("a frame has not ended for 4.")
     recovered(bench, "a frame that hangs (from when it is given up)", people=1)
     status = bench.wait_for("diagnostics", lambda message: "has not ended for" in message.status[0].message).status[0]
