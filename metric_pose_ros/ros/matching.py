@@ -100,13 +100,13 @@ class MatchedSubscription:
             return
         else:
             self._forget_former()
+            self._heard_by_former.clear()  # only now: the same may still wait here when the former is given up
         self._keep(message)
 
     def _forget_former(self) -> None:
         if self._former is not None:
             self._node.destroy_subscription(self._former)
         self._former = None
-        self._heard_by_former.clear()
 
     def _on_mismatch(self, event: Any) -> None:
         if self._match():

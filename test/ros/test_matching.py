@@ -109,6 +109,25 @@ def test_nothing_is_lost_or_heard_twice_while_offers_are_followed(spinning: tupl
         assert publisher.get_subscription_count() == 1
 
 
+def test_what_both_subscriptions_hold_when_the_former_is_given_up_is_heard_once(spinning: tuple[Node, Node]) -> None:
+    with Ear(spinning, "/twice") as ear:
+        spinning[0].create_publisher(CameraInfo, "/twice", QoSProfile(depth=1))
+        wait_until(lambda: ear.asks_for() == ("RELIABLE", "VOLATILE"), "a second subscription")
+        matched = ear._subscription
+        matched._timer.cancel()
+        matched._forget_former()
+        former, new = object(), matched._subscription
+        matched._former = former
+        messages = [CameraInfo(header=Header(stamp=Time(sec=second))) for second in (1, 2, 3)]
+        matched._keep_once(messages[0], former)
+        matched._keep_once(messages[1], former)
+        matched._former = None  # as when it is time to look at the offers again
+        for message in messages:
+            matched._keep_once(message, new)
+        matched._keep_once(messages[2], former)
+        assert [message.header.stamp.sec for message in ear.heard] == [1, 2, 3]
+
+
 def test_messages_of_another_type_are_explained(spinning: tuple[Node, Node]) -> None:
     spinning[0].create_publisher(CameraInfo, "/other", 1)
     with Ear(spinning, "/other", Image) as ear:
