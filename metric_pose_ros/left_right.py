@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from metric_pose_ros.geometry.rough_body import are_sure
 from metric_pose_ros.people import Person
 from metric_pose_ros.skeleton import COCO_17
 
@@ -75,7 +76,7 @@ def as_keypoints_say(person: Person, keypoints: Floats) -> Person:
     skeleton = person.skeleton
     limbs = [name for name in _LIMBS if name in skeleton.names]
     there = keypoints[COCO_17.indices(tuple(limbs))] if limbs else keypoints[:0]
-    sure = np.isfinite(there).all(axis=1) & (there[:, 2] >= _LEAST_SCORE)
+    sure = are_sure(there, _LEAST_SCORE)
     if sure.sum() < _FEWEST:
         return person
     ours = skeleton.indices(tuple(limbs))[sure]

@@ -20,6 +20,11 @@ _FARTHEST_M = 50.0
 _SHOULDERS, _HIPS = (list(COCO_17.indices(pair)) for pair in (TORSO[:2], TORSO[2:]))
 
 
+def are_sure(keypoints: Floats, least_score: float) -> npt.NDArray[np.bool_]:
+    """(K,) which of keypoints (K, 3), px and score, are numbers and as sure as that."""
+    return np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] >= least_score)
+
+
 def rough_body(camera: Camera, keypoints: Floats) -> Floats | None:
     """A body as flat as its image, as far away as its torso seems.
 
@@ -31,7 +36,7 @@ def rough_body(camera: Camera, keypoints: Floats) -> Floats | None:
         (17, 3) m in the camera's frame, NaN for joints that were not seen; None unless hips and shoulders were, before
         the camera.
     """
-    sure = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] >= _LEAST_SCORE)
+    sure = are_sure(keypoints, _LEAST_SCORE)
     if not sure[_SHOULDERS + _HIPS].all():
         return None
     rays = np.full((len(COCO_17), 3), np.nan)

@@ -67,7 +67,7 @@ class CameraInput:
         self._subscriptions: list[MatchedSubscription] = []
         self._heard_s = time.monotonic()
         self._waiting: Arrival | None = None
-        self._waits_since_s: float | None = None
+        self._first_s: float | None = None
         suffix, self._kind = _TRANSPORTS[settings.image_transport]
         # As image_transport has it: the transport's name follows what `image` is remapped to.
         self._image_topic = node.resolve_topic_name(f"{name}/image" if name else "image") + suffix
@@ -107,22 +107,20 @@ class CameraInput:
     def keep_image(self, message: Image | CompressedImage) -> None:
         """Stores an image until somebody takes it, in place of one that nobody took."""
         self._heard_s = time.monotonic()
-        arrival = Arrival(message, time.perf_counter())
-        ready = self.camera.known or self._waited_enough()
-        self._waiting = None if ready else arrival
-        if ready:
-            self._arrivals.put(self._name, arrival)
+        if self._first_s is None:
+            self._first_s = self._heard_s
+        self._waiting = Arrival(message, time.perf_counter())
+        if self.camera.known or self._heard_s - self._first_s > _UNPAIRED_S:
+            self._hand_on()
 
     def _keep_camera_info(self, message: CameraInfo) -> None:
         self.camera.keep_camera_info(message)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
         if self._waiting is not None:
             self._arrivals.put(self._name, self._waiting)
             self._waiting = None
-
-    def _waited_enough(self) -> bool:
-        if self._waits_since_s is None:
-            self._waits_since_s = self._heard_s
-        return self._heard_s - self._waits_since_s > _UNPAIRED_S
 
     def _subscribe(self, kind: type, topic: str, keep: Callable[[Any], None]) -> None:
         self._subscriptions.append(MatchedSubscription(self._node, kind, topic, keep, self._complaints))

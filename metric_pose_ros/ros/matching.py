@@ -94,7 +94,8 @@ class MatchedSubscription:
         header = getattr(message, "header", None)  # which some lack; to hear those twice does no harm
         stamp = (header.stamp.sec, header.stamp.nanosec) if header is not None else None
         if subscription is self._former:
-            self._heard_by_former += [stamp] if stamp is not None else []
+            if stamp is not None:
+                self._heard_by_former.append(stamp)
         elif stamp in self._heard_by_former:
             self._heard_by_former.remove(stamp)
             return
