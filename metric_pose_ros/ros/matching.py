@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from metric_pose_ros.ros.distribution import SubscriptionEventCallbacks
 
 _DEPTH = 5
 """Messages: lets a burst in."""
+_REMEMBERED = 8 * _DEPTH
+"""Messages that are known again when another subscription hears them, more than can wait in one."""
 
 
 class MatchedSubscription:
@@ -48,7 +51,7 @@ class MatchedSubscription:
         self._qos = offered(())
         self._subscription: Any = None
         self._former: Any = None
-        self._heard_by_former: list[tuple[int, int]] = []
+        self._heard: deque[tuple[tuple[int, int], list[Any]]] = deque(maxlen=_REMEMBERED)
         self._match()
         # Not the node's clock, which stands still while a simulation does.
         self._timer = node.create_timer(every_s, self._match, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -91,18 +94,28 @@ class MatchedSubscription:
         """Listens on both until the new subscription hears: what came between the two would be lost."""
         if subscription is not self._subscription and subscription is not self._former:
             return  # on its way when its subscription was given up
-        header = getattr(message, "header", None)  # which some lack; to hear those twice does no harm
-        stamp = (header.stamp.sec, header.stamp.nanosec) if header is not None else None
-        if subscription is self._former:
-            if stamp is not None:
-                self._heard_by_former.append(stamp)
-        elif stamp in self._heard_by_former:
-            self._heard_by_former.remove(stamp)
+        if self._is_known(message, subscription):
             return
-        else:
+        if subscription is self._subscription:
             self._forget_former()
-            self._heard_by_former.clear()  # only now: the same may still wait here when the former is given up
         self._keep(message)
+
+    def _is_known(self, message: Any, subscription: Any) -> bool:
+        """Whether another subscription has heard it; what has no stamp might be anything.
+
+        Of several changes in a row that may be more than the former one, and publishers that keep messages for
+        latecomers say again what was heard before the change.
+        """
+        header = getattr(message, "header", None)
+        if header is None or not (header.stamp.sec or header.stamp.nanosec):
+            return False
+        stamp = header.stamp.sec, header.stamp.nanosec
+        for known, heard_by in self._heard:
+            if known == stamp and not any(each is subscription for each in heard_by):
+                heard_by.append(subscription)
+                return True
+        self._heard.append((stamp, [subscription]))
+        return False
 
     def _forget_former(self) -> None:
         if self._former is not None:

@@ -54,13 +54,13 @@ class Ear:
         self.heard: list[Any] = []
         self.complaints = Complaints(logging.getLogger("matching"))
         self._nodes, self._topic = nodes, topic
-        self._subscription = MatchedSubscription(nodes[1], kind, topic, self.heard.append, self.complaints, 0.05)
+        self.matched = MatchedSubscription(nodes[1], kind, topic, self.heard.append, self.complaints, 0.05)
 
     def __enter__(self) -> Ear:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._subscription.close()
+        self.matched.close()
 
     def asks_for(self) -> tuple[str, str]:
         offers = self._nodes[0].get_subscriptions_info_by_topic(self._topic)
@@ -109,23 +109,57 @@ def test_nothing_is_lost_or_heard_twice_while_offers_are_followed(spinning: tupl
         assert publisher.get_subscription_count() == 1
 
 
-def test_what_both_subscriptions_hold_when_the_former_is_given_up_is_heard_once(spinning: tuple[Node, Node]) -> None:
+@pytest.fixture
+def twice(spinning: tuple[Node, Node]) -> Iterator[Ear]:
+    """What followed an offer once, and now is told by the test who hears what."""
     with Ear(spinning, "/twice") as ear:
-        spinning[0].create_publisher(CameraInfo, "/twice", QoSProfile(depth=1))
+        publisher = spinning[0].create_publisher(CameraInfo, "/twice", QoSProfile(depth=1))
         wait_until(lambda: ear.asks_for() == ("RELIABLE", "VOLATILE"), "a second subscription")
-        matched = ear._subscription
-        matched._timer.cancel()
-        matched._forget_former()
-        former, new = object(), matched._subscription
-        matched._former = former
-        messages = [CameraInfo(header=Header(stamp=Time(sec=second))) for second in (1, 2, 3)]
-        matched._keep_once(messages[0], former)
-        matched._keep_once(messages[1], former)
-        matched._former = None  # as when it is time to look at the offers again
+        ear.matched._timer.cancel()
+        ear.matched._forget_former()
+        yield ear
+        spinning[0].destroy_publisher(publisher)
+
+
+MESSAGES = [CameraInfo(header=Header(stamp=Time(sec=second))) for second in (1, 2, 3)]
+
+
+def test_what_both_subscriptions_hold_when_the_former_is_given_up_is_heard_once(twice: Ear) -> None:
+    former, new = object(), twice.matched._subscription
+    twice.matched._former = former
+    twice.matched._keep_once(MESSAGES[0], former)
+    twice.matched._keep_once(MESSAGES[1], former)
+    twice.matched._former = None  # as when it is time to look at the offers again
+    for message in MESSAGES:
+        twice.matched._keep_once(message, new)
+    twice.matched._keep_once(MESSAGES[2], former)
+    assert [message.header.stamp.sec for message in twice.heard] == [1, 2, 3]
+
+
+def test_what_waits_in_subscriptions_of_several_changes_is_heard_once(twice: Ear) -> None:
+    first, second, third = object(), object(), object()
+    heard_by = [(first, second, MESSAGES[:1]), (second, third, MESSAGES[:2]), (None, third, MESSAGES)]
+    for former, subscription, messages in heard_by:
+        twice.matched._former, twice.matched._subscription = former, subscription
         for message in messages:
-            matched._keep_once(message, new)
-        matched._keep_once(messages[2], former)
-        assert [message.header.stamp.sec for message in ear.heard] == [1, 2, 3]
+            twice.matched._keep_once(message, former if former is not None else subscription)
+    assert [message.header.stamp.sec for message in twice.heard] == [1, 2, 3]
+
+
+def test_what_was_heard_before_the_change_is_not_heard_again_from_who_keeps_it(twice: Ear) -> None:
+    first, second = object(), object()
+    twice.matched._subscription = first
+    twice.matched._keep_once(MESSAGES[0], first)
+    twice.matched._former, twice.matched._subscription = first, second
+    for message in MESSAGES[:2]:
+        twice.matched._keep_once(message, second)
+    assert [message.header.stamp.sec for message in twice.heard] == [1, 2]
+
+
+def test_what_a_publisher_says_twice_is_heard_twice(twice: Ear) -> None:
+    for _ in range(2):
+        twice.matched._keep_once(MESSAGES[0], twice.matched._subscription)
+    assert len(twice.heard) == 2
 
 
 def test_messages_of_another_type_are_explained(spinning: tuple[Node, Node]) -> None:
