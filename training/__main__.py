@@ -11,6 +11,7 @@ COMMANDS = {
     "fetch-assets": ("training.synthesis.fetch_assets", "fetch lights, backgrounds and motions for synthesize"),
     "fetch-trunk": ("training.networks.backbones.blazepose_weights", "fetch the networks that training starts from"),
     "convert": ("training.data.convert", "turn a data set, as distributed, into shards"),
+    "label": ("training.data.label", "let a pose network label pictures and videos, into shards"),
     "cache": ("training.data.features", "run a frozen trunk over shards once, for heads to train on"),
     "fit": ("training.fit", "train a pose network on shards"),
     "evaluate": ("training.evaluate", "measure a pose network"),

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     parser.add_argument("data_set", choices=DATA_SETS)
     parser.add_argument("--data-root", type=Path, required=True, help="folder with the data set as distributed")
+    add_shard_arguments(parser)
+
+
+def add_shard_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of whatever makes shards of other people's files."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards: one for each data set")
     parser.add_argument("--split", help="train, validation or test; the data set's first one by default")
     parser.add_argument("--workers", type=int, default=2, help="processes, each with one thread")
@@ -43,7 +48,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Converts what is missing; returns 0, 1 if nothing could be converted, or 130 after Ctrl+C."""
-    data_set: DataSet = importlib.import_module(DATA_SETS[arguments.data_set]).DATA_SET
+    return run(
+        importlib.import_module(DATA_SETS[arguments.data_set]).DATA_SET, f"convert {arguments.data_set}", arguments
+    )
+
+
+def run(data_set: DataSet, command: str, arguments: argparse.Namespace) -> int:
+    """Makes the shards of a data set as the arguments of `add_shard_arguments` and ``data_root`` say.
+
+    Args:
+        data_set: that is read.
+        command: what the user ran, for messages.
+        arguments: of the command line.
+
+    Returns:
+        as `main` does.
+    """
     split = arguments.split or data_set.splits[0]
     console = Console()
     try:
@@ -57,19 +77,19 @@ def main(arguments: argparse.Namespace) -> int:
         else:
             console.print(f"{arguments.out} already holds the whole split", soft_wrap=True)
     except (OSError, ValueError) as error:
-        print(f"convert {arguments.data_set}: {error}", file=sys.stderr)
+        print(f"{command}: {error}", file=sys.stderr)
         return 1
     except BrokenExecutor:
         print(
-            f"convert {arguments.data_set}: a worker died, perhaps for want of memory; the same command goes on where "
+            f"{command}: a worker died, perhaps for want of memory; the same command goes on where "
             "this one stopped, with fewer --workers if need be",
             file=sys.stderr,
         )
         return 1
     except KeyboardInterrupt:
-        print(f"convert {arguments.data_set}: stopped; the same command goes on from here", file=sys.stderr)
+        print(f"{command}: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    return _report(console, arguments, data_set, split, summary)
+    return _report(console, arguments, data_set, split, summary, command)
 
 
 def _check(arguments: argparse.Namespace, data_set: DataSet, split: str) -> None:
@@ -81,12 +101,14 @@ def _check(arguments: argparse.Namespace, data_set: DataSet, split: str) -> None
         raise ValueError(f"there is no folder {arguments.data_root}; expected in it:\n{data_set.layout}")
 
 
-def _report(console: Console, arguments: argparse.Namespace, data_set: DataSet, split: str, summary: Summary) -> int:
+def _report(
+    console: Console, arguments: argparse.Namespace, data_set: DataSet, split: str, summary: Summary, command: str
+) -> int:
     for kind, what in summary.problems.named[:NAMED]:
         console.print(f"skipped: {kind}: {what}", markup=False, highlight=False, soft_wrap=True)
     if not summary.examples:
         print(
-            f"convert {arguments.data_set}: {arguments.data_root} held nothing of the {split} split "
+            f"{command}: {arguments.data_root} held nothing of the {split} split "
             f"({summary.problems}); expected in it:\n{data_set.layout}",
             file=sys.stderr,
         )

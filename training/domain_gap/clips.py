@@ -107,6 +107,15 @@ CUTS = (
 )
 
 
+def fetch_unscored() -> Path:
+    """Folder of the clips without a truth, whole; fetched if need be.
+
+    Raises:
+        OSError: if one cannot be had.
+    """
+    return {cut.file().parent for cut in CUTS}.pop()
+
+
 def open_clips() -> tuple[list[Clip], list[str]]:
     """All clips that can be had, and why the others cannot."""
     clips, missing = [], []

@@ -1,0 +1,189 @@
+"""Pictures and videos that nobody labelled, with the poses that a pose model says: its own, to keep them, or a better
+one's, to learn from.
+
+A trunk that is trained on rendered people alone forgets what it knew of real ones. Beside them, real pictures with what
+the network said before it was trained hold it to that, as in learning without forgetting (Li and Hoiem 2016); and what
+several looks at somebody who is followed over frames agree on is better than any one look, as in data distillation
+(Radosavovic et al. 2018).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from metric_pose_ros import Camera, PoseEstimator
+from metric_pose_ros.geometry.body_crop import look_at_body
+from metric_pose_ros.geometry.crop import sample
+from metric_pose_ros.people import Person
+from metric_pose_ros.stream import StreamEstimator
+from training.data.example import Example, Image
+from training.data.picture import MARGIN, SMALLEST_SIDE
+from training.data.sets.data_set import DataSet, Part
+from training.data.sets.files import UnreadableError, read_picture
+from training.data.shards import CROP_SCALE, Problems
+
+PICTURES = (".jpg", ".jpeg", ".png")
+VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
+_SURE = 0.4
+"""Confidence that half of somebody's joints must have: of whom the model sees little, it should not learn more."""
+
+LAYOUT = f"""\
+  pictures ({", ".join(PICTURES)}) and videos ({", ".join(VIDEOS)});
+  NAME.yaml beside NAME.mp4, or camera.yaml for all: the camera as camera_calibration writes it (else --fov)"""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How footage is labelled.
+
+    Attributes:
+        model: file of the pose model.
+        views: looks at each person, see `PoseEstimator`.
+        rate_hz: frames of a video that are looked at, per second.
+        fov_degrees: that the longer side of pictures spans where no camera is given.
+        least_px: height of the smallest people.
+        side: px, at most, of a person's picture.
+    """
+
+    model: Path
+    views: int = 5
+    rate_hz: float = 30.0
+    fov_degrees: float = 50.0
+    least_px: float = 100.0
+    side: int = 512
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture or a video.
+
+    Attributes:
+        path: of the file.
+        name: unique among the footage.
+        teaching: how it is labelled.
+    """
+
+    path: Path
+    name: str
+    teaching: Teaching
+
+    def examples(self, problems: Problems) -> Iterator[Example]:
+        """Everybody who is followed, frame after frame.
+
+        Raises:
+            UnreadableError: if it is no picture or video.
+            ValueError: if the camera beside it cannot be used, or is one of another size.
+        """
+        estimator = PoseEstimator(self.teaching.model, views=self.teaching.views)
+        if self.path.suffix.lower() in PICTURES:
+            image = read_picture(self.path)
+            yield from self._people(estimator, 0, image, self._camera(image), None)
+            return
+        stream = StreamEstimator(estimator)
+        for number, (stamp_s, image) in enumerate(frames(self.path, self.teaching.rate_hz)):
+            yield from self._people(estimator, number, image, self._camera(image), (stream, stamp_s))
+
+    def _people(
+        self,
+        estimator: PoseEstimator,
+        number: int,
+        image: Image,
+        camera: Camera,
+        followed: tuple[StreamEstimator, float] | None,
+    ) -> Iterator[Example]:
+        people = estimator(image, camera) if followed is None else followed[0](image, camera, followed[1])
+        for place, person in enumerate(people):
+            key = f"{self.name}_{number:06d}_{person.id or place}"
+            if person.box[3] - person.box[1] < self.teaching.least_px:
+                continue
+            made = example(key, image, camera, person, estimator.info.body_scale, self.teaching.side)
+            if made is not None:
+                yield made
+
+    def _camera(self, image: Image) -> Camera:
+        """As a file beside this one says, else as assumed."""
+        height, width = image.shape[:2]
+        for file in (self.path.with_suffix(".yaml"), self.path.parent / "camera.yaml"):
+            if file.is_file():
+                camera = Camera.from_yaml(file)
+                return camera if (camera.width, camera.height) == (width, height) else camera.resized(width, height)
+        return Camera.from_fov(width, height, self.teaching.fov_degrees)
+
+
+def example(key: str, image: Image, camera: Camera, person: Person, body_scale: float, side: int) -> Example | None:
+    """Somebody as a robot looks at whom it knows, see `look_at_body`, with all around that training may want to show.
+
+    Args:
+        key: of the example.
+        image: (H, W, 3) BGR.
+        camera: that took it.
+        person: as the model says.
+        body_scale: of the model; 0 for one that looks at boxes.
+        side: px of the picture, at most; fewer where the source has no more to show.
+
+    Returns:
+        the example; None if the model is not sure of it, or if nobody can be looked at so.
+    """
+    if np.median(person.confidence) < _SURE:
+        return None
+    if not body_scale:
+        joints_mm = person.joints3d * 1000
+        return Example(key, image, camera, person.skeleton, joints_mm, person.box, joints_px=person.joints2d)
+    crop = look_at_body(person.joints3d, person.skeleton, side, body_scale * MARGIN)
+    if crop is None:
+        return None
+    enough = math.ceil(side * math.sqrt(camera.K[0, 0] * camera.K[1, 1]) / crop.K[0, 0])
+    if enough < side:
+        crop = look_at_body(person.joints3d, person.skeleton, max(SMALLEST_SIDE, enough), body_scale * MARGIN)
+        assert crop is not None
+    planes = np.zeros((1, 3, crop.side, crop.side), np.float32)
+    sample(image, camera, [crop], planes)
+    rays = camera.rays(person.joints2d) @ crop.rotation.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ahead = np.where(rays[:, 2:] > 0, rays[:, :2] / rays[:, 2:], np.nan)
+    centre, half = (crop.side - 1) / 2, crop.side / MARGIN / CROP_SCALE / 2
+    return Example(
+        key,
+        np.round(planes[0, ::-1].transpose(1, 2, 0) * 255).astype(np.uint8),
+        Camera(crop.K, np.zeros(0), "pinhole", crop.side, crop.side),
+        person.skeleton,
+        person.joints3d @ crop.rotation.T * 1000,
+        np.array([centre - half, centre - half, centre + half, centre + half]),
+        joints_px=ahead @ crop.K[:2, :2].T + crop.K[:2, 2],
+    )
+
+
+def frames(video: Path, rate_hz: float) -> Iterator[tuple[float, Image]]:
+    """Times in seconds and pictures, (H, W, 3) BGR, of a video, no more than so many a second.
+
+    Raises:
+        UnreadableError: if it is no video.
+    """
+    due_s = -math.inf
+    try:
+        with av.open(str(video)) as container:
+            for frame in container.decode(video=0):
+                if frame.time is None or frame.time < due_s - 1e-3:
+                    continue
+                due_s = frame.time + 1 / rate_hz
+                yield frame.time, np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    except (av.FFmpegError, IndexError) as error:
+        raise UnreadableError(f"{video} is no video that can be read: {error}") from error
+
+
+def footage(teaching: Teaching) -> DataSet:
+    """The data set of a folder of pictures and videos, labelled so."""
+
+    def files(root: Path, split: str, problems: Problems) -> list[Part]:
+        known = (*PICTURES, *VIDEOS)
+        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in known)
+        names = ["-".join(path.relative_to(root).parts).replace(".", "-").replace(" ", "-") for path in paths]
+        return [File(path, name, teaching) for path, name in zip(paths, names, strict=True)]
+
+    return DataSet("footage", ("train", "validation"), LAYOUT, files)
