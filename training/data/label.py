@@ -20,6 +20,7 @@ FREE = "free"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     parser.add_argument("--footage", required=True, metavar="FOLDER", help=f"pictures and videos; or {FREE!r}")
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="of files, such as '*.mp4'")
     parser.add_argument("--model", type=Path, required=True, help="exported .onnx that says where people are")
     parser.add_argument("--views", type=int, default=5, help="looks at each person, averaged (default: %(default)s)")
     parser.add_argument(
@@ -49,4 +50,4 @@ def main(arguments: argparse.Namespace) -> int:
     teaching = Teaching(
         arguments.model, arguments.views, arguments.rate, arguments.fov, arguments.least_px, arguments.side
     )
-    return convert.run(footage(teaching), "label", arguments)
+    return convert.run(footage(teaching, arguments.only), "label", arguments)

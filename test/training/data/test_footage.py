@@ -129,6 +129,12 @@ def test_pictures_and_videos_become_shards_by_one_command(tmp_path: Path, capsys
         assert distance == pytest.approx(np.linalg.norm(truth[0]) * 1000, rel=0.25)
 
 
+def test_only_the_files_that_are_asked_for_are_labelled(tmp_path: Path) -> None:
+    write_footage(tmp_path / "footage")
+    assert label(tmp_path / "footage", tmp_path / "out", "--only", "pic*", "*.mov") == 0
+    assert {key.partition("_")[0] for key in samples(tmp_path / "out", "train")} == {"picture-jpg"}
+
+
 def test_frames_come_at_most_so_often(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mp4", [np.full((64, 64, 3), value, np.uint8) for value in range(0, 250, 10)], "mp4v")
     every = [stamp_s for stamp_s, _ in frames(tmp_path / "clip.mp4", 30.0)]

@@ -10,8 +10,9 @@ several looks at somebody who is followed over frames agree on is better than an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import av
@@ -78,33 +79,21 @@ class File:
 
         Raises:
             UnreadableError: if it is no picture or video.
-            ValueError: if the camera beside it cannot be used, or is one of another size.
+            ValueError: if the camera beside it cannot be used, or has another shape than the image.
         """
         estimator = PoseEstimator(self.teaching.model, views=self.teaching.views)
-        if self.path.suffix.lower() in PICTURES:
-            image = read_picture(self.path)
-            yield from self._people(estimator, 0, image, self._camera(image), None)
-            return
         stream = StreamEstimator(estimator)
-        for number, (stamp_s, image) in enumerate(frames(self.path, self.teaching.rate_hz)):
-            yield from self._people(estimator, number, image, self._camera(image), (stream, stamp_s))
-
-    def _people(
-        self,
-        estimator: PoseEstimator,
-        number: int,
-        image: Image,
-        camera: Camera,
-        followed: tuple[StreamEstimator, float] | None,
-    ) -> Iterator[Example]:
-        people = estimator(image, camera) if followed is None else followed[0](image, camera, followed[1])
-        for place, person in enumerate(people):
-            key = f"{self.name}_{number:06d}_{person.id or place}"
-            if person.box[3] - person.box[1] < self.teaching.least_px:
-                continue
-            made = example(key, image, camera, person, estimator.info.body_scale, self.teaching.side)
-            if made is not None:
-                yield made
+        is_picture = self.path.suffix.lower() in PICTURES
+        shots = iter([(0.0, read_picture(self.path))]) if is_picture else frames(self.path, self.teaching.rate_hz)
+        for number, (stamp_s, image) in enumerate(shots):
+            camera = self._camera(image)
+            people = estimator(image, camera) if is_picture else stream(image, camera, stamp_s)
+            large = [person for person in people if person.box[3] - person.box[1] >= self.teaching.least_px]
+            for place, person in enumerate(large):
+                key = f"{self.name}_{number:06d}_{person.id or place}"
+                made = example(key, image, camera, person, estimator.info.body_scale, self.teaching.side)
+                if made is not None:
+                    yield made
 
     def _camera(self, image: Image) -> Camera:
         """As a file beside this one says, else as assumed."""
@@ -177,12 +166,17 @@ def frames(video: Path, rate_hz: float) -> Iterator[tuple[float, Image]]:
         raise UnreadableError(f"{video} is no video that can be read: {error}") from error
 
 
-def footage(teaching: Teaching) -> DataSet:
-    """The data set of a folder of pictures and videos, labelled so."""
+def footage(teaching: Teaching, only: Sequence[str] = ("*",)) -> DataSet:
+    """The data set of a folder of pictures and videos, labelled so.
+
+    Args:
+        teaching: how.
+        only: patterns of the shell for names of files; others are left out.
+    """
 
     def files(root: Path, split: str, problems: Problems) -> list[Part]:
-        known = (*PICTURES, *VIDEOS)
-        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in known)
+        known = [path for path in root.rglob("*") if path.suffix.lower() in (*PICTURES, *VIDEOS)]
+        paths = sorted(path for path in known if any(fnmatchcase(path.name, pattern) for pattern in only))
         names = ["-".join(path.relative_to(root).parts).replace(".", "-").replace(" ", "-") for path in paths]
         return [File(path, name, teaching) for path, name in zip(paths, names, strict=True)]
 
