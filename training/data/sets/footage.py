@@ -79,7 +79,7 @@ class File:
 
         Raises:
             UnreadableError: if it is no picture or video.
-            ValueError: if the camera beside it cannot be used, or has another shape than the image.
+            ValueError: if the camera beside it cannot be used.
         """
         estimator = PoseEstimator(self.teaching.model, views=self.teaching.views)
         stream = StreamEstimator(estimator)
