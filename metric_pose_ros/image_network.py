@@ -126,8 +126,7 @@ def _twin_beside(model: ModelFile) -> ModelFile | None:
     except (OSError, ModelError) as error:
         logger.warning("%s is not used: %s", path.name, error)
         return None
-    mine = (model.metadata.get("name"), model.metadata.get("version"), model.metadata.get("created"))
-    if mine == (twin.metadata.get("name"), twin.metadata.get("version"), twin.metadata.get("created")):
+    if twin.metadata.get("made_from") == model.sha256:
         return twin
     logger.warning("%s is not made from this %s and is not used: remove it or make it again", path, model.path.name)
     return None

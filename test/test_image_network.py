@@ -40,7 +40,7 @@ def save_twin(model: ModelFile, **changes: object) -> None:
     for node in graph.graph.node:
         if "crops" in node.input:
             node.CopyFrom(onnx.helper.make_node("Constant", [], list(node.output), value_floats=[0.0]))
-    entries = metadata(kind="pose_from_image", **changes)
+    entries = metadata(**{"kind": "pose_from_image", "made_from": model.sha256, **changes})
     onnx.helper.set_model_props(graph, {"metric_pose_ros": json.dumps(entries)})
     onnx.save(graph, model.path.with_name(f"{model.path.stem}_gpu.onnx"))
 
@@ -148,7 +148,7 @@ def test_a_cpu_engine_that_was_asked_for_gets_the_plain_model(model, gpu):
 
 def test_a_twin_of_other_weights_is_not_used_and_named(model, gpu, engines, caplog):
     caplog.set_level(logging.WARNING)
-    save_twin(model, version="0.0.2")
+    save_twin(model, made_from=64 * "0")
     assert gpu_twin(model) is None
     assert "mine_gpu.onnx is not made from this mine.onnx and is not used" in caplog.text
     assert type(open_pose_network(model, "auto", 1)) is PoseNetwork

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 import logging
 import sys
@@ -26,6 +25,7 @@ from metric_pose_ros.image_graph.compose import write_image_graph
 from metric_pose_ros.image_graph.half_precision import half_within
 from metric_pose_ros.image_graph.rounding import with_every_value_rounded
 from metric_pose_ros.image_network import TWIN
+from metric_pose_ros.model_hashes import sha256_of
 from training.checkpoint import load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
@@ -206,11 +206,6 @@ def compare(expected: dict[str, Tensor], file: bytes, inputs: Inputs) -> dict[st
     return {name: float(off.max()) for name, off in differences.items()}
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``python -m training export``."""
     parser.add_argument(
@@ -284,7 +279,7 @@ def _export(arguments: argparse.Namespace) -> int:
     inputs = realistic_inputs(model, config)
     differences = export_model(model, path, facts, arguments.opset, arguments.precision, inputs)
     said = PoseFile(path).metadata["precision"]
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256(path)}")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256_of(path)}")
     told = ", ".join(f"{name} {value:.4f}" for name, value in differences.items())
     on = "crops of people" if inputs else "made-up crops"
     print(f"largest differences from torch on {on}: {told} (px, mm; absolute mm per metre)")
@@ -301,6 +296,6 @@ def _write_twin(model: Path, arguments: argparse.Namespace) -> int:
         people = validation_crops(PoseFile(model), arguments.calibration, ROUNDED)
     found = write_image_graph(model, path, precision, people)
     said = PoseFile(path).metadata["precision"]
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256(path)}")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {said}, SHA-256 {sha256_of(path)}")
     print(f"beside {model.name} on crops that the CPU cuts, of drawn people: {found}")
     return 0

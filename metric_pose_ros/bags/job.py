@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from metric_pose_ros.bags.source import Source
 from metric_pose_ros.bags.topics import CameraTopics
+from metric_pose_ros.model_hashes import sha256_of
 from metric_pose_ros.models import find_model
 from metric_pose_ros.settings import Settings
 
@@ -53,12 +53,8 @@ def notes(job: Job, source: Source, topics: Mapping[str, CameraTopics]) -> dict[
     settings, defaults = asdict(job.settings), asdict(Settings())
     made_of: dict[str, Any] = {name: value for name, value in settings.items() if value != defaults[name]}
     for name in ("model",) if job.settings.detections_topic else ("model", "detector"):
-        made_of[name] = _sha256(find_model(settings[name]))
+        made_of[name] = sha256_of(find_model(settings[name]))
     if job.settings.camera_yaml:
-        made_of["camera_yaml"] = _sha256(Path(job.settings.camera_yaml))
+        made_of["camera_yaml"] = sha256_of(Path(job.settings.camera_yaml))
     made_of |= {"camera_topics": dict(topics), "left_out": sorted(job.left_out), "messages": source.extent}
     return {_KEY: json.dumps(made_of, sort_keys=True)}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ It is made from an exported model file, so the weights are those that were measu
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -29,7 +30,7 @@ PRECISIONS = {
 }
 
 
-def image_graph(pose: onnx.ModelProto, precision: str = "fp16", kept: int = 0) -> onnx.ModelProto:
+def image_graph(pose: onnx.ModelProto, precision: str = "fp16", kept: int = 0, made_from: str = "") -> onnx.ModelProto:
     """The graph from an image to joints.
 
     Inputs: ``image`` (H, W, 3) uint8 BGR, ``homographies`` (N, 3, 3) from crop to image px, ``intrinsics`` (N, 3, 3) of
@@ -39,6 +40,7 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16", kept: int = 0) -
         pose: an exported pose model; stays as it is.
         precision: one of `PRECISIONS`.
         kept: so many first convolutions stay fp32 in fp16.
+        made_from: SHA-256 of the model's file, by which the graph is known to belong to it.
 
     Raises:
         ValueError: if it is no pose model, or the precision is not known.
@@ -71,7 +73,7 @@ def image_graph(pose: onnx.ModelProto, precision: str = "fp16", kept: int = 0) -
     said = entries["precision"] if quantized else PRECISIONS[precision]
     if precision == "fp16" and kept:
         said = f"{said}; {kept_in_words(pose, kept)}"
-    entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": said})
+    entry.value = json.dumps({**entries, "kind": KIND, "image": "bgr8", "precision": said, "made_from": made_from})
     onnx.checker.check_model(merged)
     return merged
 
@@ -98,7 +100,10 @@ def write_image_graph(source: Path, target: Path, precision: str = "fp16", peopl
     """
     content = source.read_bytes()
     pose = onnx.load_from_string(content)
-    built = image_graph(pose, precision)  # refuses what cannot be composed before anything is measured
+    digest = hashlib.sha256(content).hexdigest()
+    built = image_graph(
+        pose, precision, made_from=digest
+    )  # refuses what cannot be composed before anything is measured
     kept = (measured_kept(content) if people is None else None) if precision == "fp16" else 0
     if kept is None:
         kept, cost = choose_kept(pose, drawn_crops(pose) if people is None else people)
@@ -106,7 +111,7 @@ def write_image_graph(source: Path, target: Path, precision: str = "fp16", peopl
             "%s in fp16 with every value rounded, %s: %s from fp32",
             source.name, kept_in_words(pose, kept) or "every convolution fp16", cost,
         )  # fmt: skip
-    graph = (image_graph(pose, precision, kept) if kept else built).SerializeToString()
+    graph = (image_graph(pose, precision, kept, digest) if kept else built).SerializeToString()
     found = compare(content, graph)
     if not found.good:
         raise ValueError(

@@ -63,7 +63,7 @@ def test_a_graph_that_places_people_elsewhere_is_not_written(pose, tmp_path, mon
         ("relative", 1.01, r"joints [2-9]\.\d\d mm apart \(at most 2\)"),
     ):
         monkeypatch.setattr(
-            compose, "image_graph", lambda *given, o=output, f=factor: scaled(image_graph(*given), o, f)
+            compose, "image_graph", lambda *given, o=output, f=factor, **made: scaled(image_graph(*given, **made), o, f)
         )
         with pytest.raises(ValueError, match=rf"pose_gpu.onnx is not written: .* where pose.onnx does: .*{message}"):
             write_image_graph(pose, target, "fp32")

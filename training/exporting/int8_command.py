@@ -11,6 +11,7 @@ import onnx
 
 from metric_pose_ros.image_graph.compose import image_graph, write_image_graph
 from metric_pose_ros.image_network import TWIN
+from metric_pose_ros.model_hashes import sha256_of
 from training.data.batch import Batch
 from training.data.shards import Problems
 from training.exporting.held_out import held_out, joint_space
@@ -66,7 +67,7 @@ def export_int8(arguments: argparse.Namespace) -> None:
         # In int8 a grey value more or less is another rounding everywhere, so the graph is compared in fp32.
         parity = write_image_graph(source, partial, "fp32")
         print(f"the same graph in fp32, beside {source.name} on crops that the CPU cuts: {parity}")
-        content = image_graph(graph, "fp32").SerializeToString()
+        content = image_graph(graph, "fp32", made_from=sha256_of(source)).SerializeToString()
     partial.write_bytes(content)
     partial.replace(target)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB; `./run bench speed` and `bench-gpu` say whether it pays")
