@@ -146,6 +146,7 @@ def metadata(model: PoseModel, facts: dict[str, Any], precision: str, outputs: t
         "crop_side": model.crop_side,
         "crop_scale": CROP_SCALE,
         "body_scale": model.body_scale,
+        "size": round(float(model.size), 5),
         "box_size_mm": model.head.geometry.box_size_mm,
         "stride": model.stride,
         "precision": precision,

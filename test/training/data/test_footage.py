@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,9 +17,10 @@ from metric_pose_ros.people import Person
 from metric_pose_ros.skeleton import BODY_30
 from test.standing import standing
 from test.test_truthfulness import FOLDER, scene
-from test.training.data.scene import apart, check, paint, samples, write_video
+from test.training.data.scene import apart, check, paint, samples, write_picture, write_video
 from training.__main__ import main
 from training.data.cropping import crop_sample
+from training.data.example import Example
 from training.data.picture import encode
 from training.data.sets.footage import Teaching, example, frames
 from training.data.sets.footage import footage as footage_of
@@ -127,6 +129,29 @@ def test_pictures_and_videos_become_shards_by_one_command(tmp_path: Path, capsys
         # The camera beside the video is the one that took the picture.
         distance = np.linalg.norm(made[key].joints_mm[0])
         assert distance == pytest.approx(np.linalg.norm(truth[0]) * 1000, rel=0.25)
+
+
+def test_labels_have_the_size_that_the_network_gave_before_it_was_calibrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Calibrated:
+        model = SimpleNamespace(metadata={"size": 1.25})
+        info = SimpleNamespace(body_scale=1.4)
+        detector, max_people = None, 1
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.detector = lambda image: []
+
+        def __call__(self, image: np.ndarray, camera: Camera) -> list[Person]:
+            return [somebody(camera, 0)]
+
+    monkeypatch.setattr("training.data.sets.footage.PoseEstimator", Calibrated)
+    write_picture(tmp_path / "a.jpg", np.zeros((600, 800, 3), np.uint8))
+    (part,) = footage_of(Teaching(MODEL)).parts(tmp_path, "train", Problems())
+    (made,) = part.examples(Problems())
+    assert isinstance(made, Example)
+    truth = somebody(Camera.from_fov(800, 600, 50), 0).joints3d
+    assert np.linalg.norm(made.joints_mm, axis=1) == pytest.approx(np.linalg.norm(truth, axis=1) * 1000 / 1.25)
 
 
 def test_only_the_files_that_are_asked_for_are_labelled(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -82,6 +82,8 @@ class File:
             ValueError: if the camera beside it cannot be used.
         """
         estimator = PoseEstimator(self.teaching.model, views=self.teaching.views)
+        # What training takes off the size of people on its own, calibration puts back: it must not do so twice.
+        size = estimator.model.metadata.get("size", 1.0) if estimator.model is not None else 1.0
         stream = StreamEstimator(estimator)
         is_picture = self.path.suffix.lower() in PICTURES
         shots = iter([(0.0, read_picture(self.path))]) if is_picture else frames(self.path, self.teaching.rate_hz)
@@ -91,7 +93,8 @@ class File:
             large = [person for person in people if person.box[3] - person.box[1] >= self.teaching.least_px]
             for place, person in enumerate(large):
                 key = f"{self.name}_{number:06d}_{person.id or place}"
-                made = example(key, image, camera, person, estimator.info.body_scale, self.teaching.side)
+                raw = replace(person, joints3d=person.joints3d / size)
+                made = example(key, image, camera, raw, estimator.info.body_scale, self.teaching.side)
                 if made is not None:
                     yield made
 
@@ -112,7 +115,7 @@ def example(key: str, image: Image, camera: Camera, person: Person, body_scale: 
         key: of the example.
         image: (H, W, 3) BGR.
         camera: that took it.
-        person: as the model says.
+        person: as the model says, before its size was calibrated.
         body_scale: of the model; 0 for one that looks at boxes.
         side: px of the picture, at most; fewer where the source has no more to show.
 
