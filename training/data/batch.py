@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -66,3 +67,17 @@ class Batch:
         """All tensors in it."""
         pictures = [] if self.crops is None else [self.crops]
         return [*pictures, *(self.features or {}).values(), *vars(self.target).values()]
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of crops on one device as one.
+
+    Raises:
+        ValueError: if one has no crops.
+    """
+    crops = [batch.crops for batch in batches if batch.crops is not None]
+    if len(crops) != len(batches):
+        raise ValueError("batches of a backbone's maps cannot be joined, only of crops")
+    targets = [vars(batch.target) for batch in batches]
+    target = Target(**{name: torch.cat([each[name] for each in targets]) for name in targets[0]})
+    return Batch(torch.cat(crops).contiguous(memory_format=torch.channels_last), None, target)

@@ -12,7 +12,7 @@ import torch
 
 from training.data.ahead import make_ahead
 from training.data.augmentation import NOTHING, Augmentation
-from training.data.batch import Batch
+from training.data.batch import Batch, joined
 from training.data.batches import ExampleMaker, items_of_steps, load_batches
 from training.data.features import FeatureCache, only_set
 from training.data.figures import draw_missing
@@ -54,7 +54,7 @@ def open_source(data: dict[str, Any], model: PoseModel, seed: int, device: torch
     if unknown or not data.get("train"):
         raise ValueError(
             f"the data section has {', '.join(unknown) or 'no train'}; it consists of train: "
-            "[{shards, split, weight} or {bank, at_once}], validation: {shards, split} or {bank, at_once}, "
+            "[{shards, split, weight} or {bank, at_once, weight}], validation: {shards, split} or {bank, at_once}, "
             "augmentation, workers, cache, copies"
         )
     if any("bank" in part for part in data["train"]):
@@ -70,12 +70,14 @@ def _open_rendered(
     """People rendered from a bank; Numba and what else renders is imported only for them."""
     from training.synthesis.source import HeldOut, RenderedPeople, RenderedSource
 
-    idle = sorted(set(data) & {"augmentation", "cache", "copies"})
-    if len(data["train"]) != 1 or idle or "validation" not in data:
+    banks = [part for part in data["train"] if "bank" in part]
+    sets = [part for part in data["train"] if "bank" not in part]
+    idle = sorted(set(data) & ({"cache", "copies"} | (set() if sets else {"augmentation", "workers"})))
+    if len(banks) != 1 or idle or "validation" not in data:
         raise ValueError(
-            f"data.train has {len(data['train'])} parts, one of them a bank, {', '.join(idle) or 'nothing'} beside it "
-            f"and {'a' if 'validation' in data else 'no'} validation split; a bank stands alone, needs data.validation "
-            "and takes no augmentation, as no two renders are alike"
+            f"data.train has {len(banks)} banks, {', '.join(idle) or 'nothing'} beside it and "
+            f"{'a' if 'validation' in data else 'no'} validation split; it takes one bank and perhaps shards, needs "
+            "data.validation, and takes an augmentation only for shards, as no two renders are alike"
         )
     part = data["validation"]
     held_out: HeldOut
@@ -83,7 +85,49 @@ def _open_rendered(
         held_out = RenderedPeople(part, model, device)
     else:
         held_out = HeldOutShards(part, ExampleMaker([], model.space, model.crop_side, NOTHING, seed), device, problems)
-    return RenderedSource(data["train"][0], held_out, model, seed, device)
+    share = float(banks[0].get("weight", 1.0))
+    bank = {name: value for name, value in banks[0].items() if name != "weight"}
+    rendered = RenderedSource(bank, held_out, model, seed, device)
+    if not sets:
+        return rendered
+    pictures = Pictures(sets, data, model, seed, device, problems)
+    return RenderedAndPictures(rendered, pictures, 1 - share / (share + sum(_weights(sets))))
+
+
+class RenderedAndPictures:
+    """People rendered meanwhile and, in every batch, some of shards.
+
+    Args:
+        rendered: the people; what they are validated with is.
+        pictures: of shards.
+        share: of these in a batch.
+    """
+
+    def __init__(self, rendered: Source, pictures: Pictures, share: float) -> None:
+        self.rendered, self.pictures, self.share = rendered, pictures, share
+
+    def training(self, steps: range, batch: int, rank: int, world: int) -> Iterator[Batch]:
+        """See `Source`. Every process has as many of both.
+
+        Raises:
+            ValueError: if a process' share of the batch has not room for one of each.
+        """
+        beside = max(1, round(batch // world * self.share)) * world
+        if beside >= batch:
+            raise ValueError(
+                f"of a batch of {batch} for {world} processes, {self.share:.0%} are to come from shards, which leaves "
+                "nothing to render: make fit.batch larger, or the weights of the shards smaller"
+            )
+        rendered = self.rendered.training(steps, batch - beside, rank, world)
+        pictures = self.pictures.training(steps, beside, rank, world)
+        return (joined(both) for both in zip(rendered, pictures, strict=True))
+
+    def validation(self, limit: int, batch: int) -> Iterator[Batch]:
+        """See `Source`."""
+        return self.rendered.validation(limit, batch)
+
+    def __str__(self) -> str:
+        return f"{self.rendered}; {self.share:.0%} of a batch are {self.pictures}"
 
 
 class HeldOutShards:
@@ -111,36 +155,63 @@ class HeldOutShards:
         return load_batches(self.maker, chunks, self.workers, self.device, self.problems)
 
 
-class ShardSource:
-    """Pictures of people, changed anew each time they are seen."""
+class Pictures:
+    """Pictures of people in shards, changed anew each time they are seen.
+
+    Args:
+        sets: of ``data: train:``.
+        data: the section, for ``augmentation`` and ``workers``.
+        model: whose joints and crops are wanted.
+        seed: of the order and of the changes.
+        device: where batches go.
+        problems: collects what cannot be read.
+    """
 
     def __init__(
-        self, data: dict[str, Any], model: PoseModel, seed: int, device: torch.device, problems: Problems
+        self,
+        sets: list[dict[str, Any]],
+        data: dict[str, Any],
+        model: PoseModel,
+        seed: int,
+        device: torch.device,
+        problems: Problems,
     ) -> None:
-        sets, self.device, self.problems = data["train"], device, problems
+        self.device, self.problems = device, problems
         self.workers = int(data.get("workers", 0))
         stores = [_open_store(part, "train", problems) for part in sets]
-        weights = [float(part.get("weight", 1.0)) for part in sets]
-        self.mixture = Mixture([len(store) for store in stores], weights, seed)
+        self.mixture = Mixture([len(store) for store in stores], _weights(sets), seed)
         augmentation = Augmentation.from_configuration(data.get("augmentation"))
         self.maker = ExampleMaker(stores, model.space, model.crop_side, augmentation, seed)
-        part = data.get("validation", {**sets[0], "split": "validation"})
-        self.held_out = HeldOutShards(part, self.maker, device, problems, self.workers)
 
     def training(self, steps: range, batch: int, rank: int, world: int) -> Iterator[Batch]:
         """See `Source`."""
         items = items_of_steps(self.mixture, steps, batch, rank, world)
         return load_batches(self.maker, items, self.workers, self.device, self.problems)
 
+    def __str__(self) -> str:
+        return ", ".join(f"{len(store)} of {store.paths[0].parent}" for store in self.maker.stores)
+
+
+class ShardSource:
+    """Pictures to train on, and others to validate with. Arguments as for `open_source`."""
+
+    def __init__(
+        self, data: dict[str, Any], model: PoseModel, seed: int, device: torch.device, problems: Problems
+    ) -> None:
+        self.pictures = Pictures(data["train"], data, model, seed, device, problems)
+        part = data.get("validation", {**data["train"][0], "split": "validation"})
+        self.held_out = HeldOutShards(part, self.pictures.maker, device, problems, self.pictures.workers)
+
+    def training(self, steps: range, batch: int, rank: int, world: int) -> Iterator[Batch]:
+        """See `Source`."""
+        return self.pictures.training(steps, batch, rank, world)
+
     def validation(self, limit: int, batch: int) -> Iterator[Batch]:
         """See `Source`."""
         return self.held_out.validation(limit, batch)
 
     def __str__(self) -> str:
-        sets = ", ".join(
-            f"{len(store)} of {store.paths[0].parent}" for store in self.maker.stores if isinstance(store, ShardStore)
-        )
-        return f"{sets} to train on, {len(self.held_out.store)} to validate"
+        return f"{self.pictures} to train on, {len(self.held_out.store)} to validate"
 
 
 class CacheSource:
@@ -190,6 +261,10 @@ def _open_store(part: dict[str, Any], split: str, problems: Problems) -> ShardSt
     if "figures" in part:
         draw_missing(folder, split, int(part["figures"]))
     return ShardStore(shard_paths(folder, split), problems)
+
+
+def _weights(sets: list[dict[str, Any]]) -> list[float]:
+    return [float(part.get("weight", 1.0)) for part in sets]
 
 
 def _evenly(count: int, limit: int) -> list[int]:
