@@ -39,12 +39,14 @@ class Settings:
         split: ``train``, ``validation`` or ``test``.
         side: px of a person's picture.
         shard_size: samples in a shard.
+        details: see `DataSet`.
     """
 
     data_set: str
     split: str
     side: int
     shard_size: int
+    details: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def finished(out: Path, settings: Settings) -> Summary | None:
             )
         return None
     said = plain_json.loads(done.read_text())
-    if said["settings"] != asdict(settings):
+    if {"details": "", **said["settings"]} != asdict(settings):
         raise ValueError(f"{out} already holds {said['settings']}, not {asdict(settings)}: give another --out")
     # Killed just before this, the run that wrote the split left its parts behind.
     shutil.rmtree(_folder(out, settings), ignore_errors=True)
@@ -136,7 +138,7 @@ def _begin(folder: Path, settings: Settings) -> None:
     plan = folder / ".settings.json"
     if plan.is_file():
         begun = plain_json.loads(plan.read_text())
-        if begun != asdict(settings):
+        if {"details": "", **begun} != asdict(settings):
             raise ValueError(f"{folder} was begun with {begun}, not with {asdict(settings)}: go on so, or delete it")
         return
     _write_json(plan, asdict(settings))

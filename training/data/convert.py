@@ -68,7 +68,7 @@ def run(data_set: DataSet, command: str, arguments: argparse.Namespace) -> int:
     console = Console()
     try:
         _check(arguments, data_set, split)
-        settings = Settings(data_set.name, split, arguments.side, arguments.shard_size)
+        settings = Settings(data_set.name, split, arguments.side, arguments.shard_size, data_set.details)
         summary = finished(arguments.out, settings)
         if summary is None:
             problems = NamedProblems()

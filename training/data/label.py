@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from metric_pose_ros.models import ModelFile
 from training.data import convert
 from training.data.sets.footage import Teaching, footage
 from training.domain_gap.clips import fetch_unscored
@@ -21,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's options."""
     parser.add_argument("--footage", required=True, metavar="FOLDER", help=f"pictures and videos; or {FREE!r}")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN", help="of files, such as '*.mp4'")
-    parser.add_argument("--model", type=Path, required=True, help="exported .onnx that says where people are")
+    parser.add_argument(
+        "--model", default="heavy", help="says where people are: heavy, fast or a file (default: %(default)s)"
+    )
     parser.add_argument("--views", type=int, default=5, help="looks at each person, averaged (default: %(default)s)")
     parser.add_argument(
         "--rate", type=float, default=30.0, help="frames of a video per second, at most (default: %(default)s)"
@@ -36,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Labels what is missing; returns as ``convert`` does."""
     try:
-        if not arguments.model.is_file():
-            raise ValueError(f"there is no model {arguments.model}")
+        model = ModelFile.open(arguments.model)
         if not (arguments.rate > 0 and arguments.views > 0 and 0 < arguments.fov < 180):
             raise ValueError(
                 f"--rate {arguments.rate:g}, --views {arguments.views} and --fov {arguments.fov:g}: expected numbers "
@@ -48,6 +50,12 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"label: {error}", file=sys.stderr)
         return 1
     teaching = Teaching(
-        arguments.model, arguments.views, arguments.rate, arguments.fov, arguments.least_px, arguments.side
+        model.path,
+        model.sha256,
+        views=arguments.views,
+        rate_hz=arguments.rate,
+        fov_degrees=arguments.fov,
+        least_px=arguments.least_px,
+        side=arguments.side,
     )
     return convert.run(footage(teaching, arguments.only), "label", arguments)

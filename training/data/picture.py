@@ -54,10 +54,10 @@ def _encode_person(example: Example, side: int, about: dict[str, Any]) -> Files:
     joints_mm = example.joints_mm @ crop.rotation.T
     if example.joints_px is None:
         seen_px = example.camera.project(example.joints_mm)
-        joints_px = _project(crop.K, joints_mm)
+        joints_px = project(crop.K, joints_mm)
     else:
         seen_px = example.joints_px
-        joints_px = _project(crop.K, example.camera.rays(seen_px) @ crop.rotation.T)
+        joints_px = project(crop.K, example.camera.rays(seen_px) @ crop.rotation.T)
     picture = _look(example.image, example.camera, crop)
     shown = inside(seen_px, width, height) & inside(joints_px, crop.side, crop.side)
     hidden = np.zeros(len(shown), bool) if example.hidden is None else example.hidden
@@ -102,9 +102,14 @@ def _looking_at(camera: Camera, box: Floats, side: int) -> Crop:
     if not (np.isfinite(box).all() and (box[2:] > box[:2]).all()):
         raise ValueError(f"the box {np.round(box, 1).tolist()} is empty, expected x1 < x2 and y1 < y2")
     crop = look_at(camera, box, side, CROP_SCALE * MARGIN)
+    enough = side_worth(crop, camera)
+    return crop if enough == side else look_at(camera, box, enough, CROP_SCALE * MARGIN)
+
+
+def side_worth(crop: Crop, camera: Camera) -> int:
+    """px that a picture of what a crop shows should have: the crop's, or fewer where the camera gave no more."""
     source = math.sqrt(camera.K[0, 0] * camera.K[1, 1])
-    enough = max(SMALLEST_SIDE, math.ceil(side * source / crop.K[0, 0]))
-    return crop if enough >= side else look_at(camera, box, enough, CROP_SCALE * MARGIN)
+    return min(crop.side, max(SMALLEST_SIDE, math.ceil(crop.side * source / crop.K[0, 0])))
 
 
 def _look(image_bgr: Image, camera: Camera, crop: Crop) -> Image:
@@ -114,7 +119,7 @@ def _look(image_bgr: Image, camera: Camera, crop: Crop) -> Image:
     return np.ascontiguousarray(np.round(out[0].transpose(1, 2, 0) * 255).astype(np.uint8))
 
 
-def _project(K: Floats, points: Floats) -> Floats:
+def project(K: Floats, points: Floats) -> Floats:
     """(J, 3) in the crop's camera -> (J, 2) px; NaN for what is unknown or behind the camera."""
     depth = points[:, 2:]
     plane = np.full((len(points), 2), np.nan)

@@ -147,11 +147,23 @@ def test_labels_have_the_size_that_the_network_gave_before_it_was_calibrated(
 
     monkeypatch.setattr("training.data.sets.footage.PoseEstimator", Calibrated)
     write_picture(tmp_path / "a.jpg", np.zeros((600, 800, 3), np.uint8))
-    (part,) = footage_of(Teaching(MODEL)).parts(tmp_path, "train", Problems())
+    (part,) = footage_of(Teaching(MODEL, "0")).parts(tmp_path, "train", Problems())
     (made,) = part.examples(Problems())
     assert isinstance(made, Example)
     truth = somebody(Camera.from_fov(800, 600, 50), 0).joints3d
     assert np.linalg.norm(made.joints_mm, axis=1) == pytest.approx(np.linalg.norm(truth, axis=1) * 1000 / 1.25)
+
+
+def test_what_another_model_or_another_rate_labelled_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write_footage(tmp_path / "footage")
+    assert label(tmp_path / "footage", tmp_path / "out", "--only", "pic*") == 0
+    assert label(tmp_path / "footage", tmp_path / "out", "--only", "pic*") == 0
+    assert "already holds the whole split" in capsys.readouterr().out
+    for other in (["--rate", 3], ["--model", MODEL.with_name("metric_pose_heavy.onnx")], ["--only", "a*"]):
+        assert label(tmp_path / "footage", tmp_path / "out", "--only", "pic*", *other) == 1
+        assert "give another --out" in capsys.readouterr().err
 
 
 def test_only_the_files_that_are_asked_for_are_labelled(tmp_path: Path) -> None:
@@ -172,7 +184,7 @@ def test_a_camera_that_makes_no_sense_costs_its_file_and_is_named(tmp_path: Path
     write_footage(tmp_path / "footage")
     (tmp_path / "footage" / "a clip.yaml").write_text("image_width: none")
     problems = Problems()
-    parts = footage_of(Teaching(MODEL, views=1)).parts(tmp_path / "footage", "train", problems)
+    parts = footage_of(Teaching(MODEL, "0", views=1)).parts(tmp_path / "footage", "train", problems)
     assert [part.name for part in parts] == ["a-clip-mp4", "picture-jpg"]
     with pytest.raises(ValueError, match=r"a clip\.yaml"):
         list(parts[0].examples(problems))
@@ -181,7 +193,7 @@ def test_a_camera_that_makes_no_sense_costs_its_file_and_is_named(tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--model", "none.onnx"], "there is no model none.onnx"),
+        (["--model", "none.onnx"], "none.onnx"),
         (["--rate", 0], "--rate 0, --views 1 and --fov 50"),
         (["--fov", 200], "--fov 200"),
     ],

@@ -34,12 +34,14 @@ class DataSet:
         layout: the folders and files that ``--data-root`` must hold, to be printed.
         parts: (data root, split, problems) -> the parts of the split, always in the same order; files that are
             missing as a whole are noted in `problems`.
+        details: what else decides what comes out, for telling one conversion from another.
     """
 
     name: str
     splits: tuple[str, ...]
     layout: str
     parts: Callable[[Path, str, Problems], list[Part]]
+    details: str = ""
 
 
 @dataclass

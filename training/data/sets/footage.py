@@ -9,9 +9,11 @@ several looks at somebody who is followed over frames agree on is better than an
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from metric_pose_ros.geometry.crop import sample
 from metric_pose_ros.people import Person
 from metric_pose_ros.stream import StreamEstimator
 from training.data.example import Example, Image
-from training.data.picture import MARGIN, SMALLEST_SIDE
+from training.data.picture import MARGIN, project, side_worth
 from training.data.sets.data_set import DataSet, Part
 from training.data.sets.files import UnreadableError, read_picture
 from training.data.shards import CROP_SCALE, Problems
@@ -45,6 +47,7 @@ class Teaching:
 
     Attributes:
         model: file of the pose model.
+        sha256: of the file, which tells it from others of its name.
         views: looks at each person, see `PoseEstimator`.
         rate_hz: frames of a video that are looked at, per second.
         fov_degrees: that the longer side of pictures spans where no camera is given.
@@ -53,6 +56,7 @@ class Teaching:
     """
 
     model: Path
+    sha256: str
     views: int = 5
     rate_hz: float = 30.0
     fov_degrees: float = 50.0
@@ -130,15 +134,10 @@ def example(key: str, image: Image, camera: Camera, person: Person, body_scale: 
     crop = look_at_body(person.joints3d, person.skeleton, side, body_scale * MARGIN)
     if crop is None:
         return None
-    enough = math.ceil(side * math.sqrt(camera.K[0, 0] * camera.K[1, 1]) / crop.K[0, 0])
-    if enough < side:
-        crop = look_at_body(person.joints3d, person.skeleton, max(SMALLEST_SIDE, enough), body_scale * MARGIN)
-        assert crop is not None
+    crop = look_at_body(person.joints3d, person.skeleton, side_worth(crop, camera), body_scale * MARGIN)
+    assert crop is not None
     planes = np.zeros((1, 3, crop.side, crop.side), np.float32)
     sample(image, camera, [crop], planes)
-    rays = camera.rays(person.joints2d) @ crop.rotation.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ahead = np.where(rays[:, 2:] > 0, rays[:, :2] / rays[:, 2:], np.nan)
     centre, half = (crop.side - 1) / 2, crop.side / MARGIN / CROP_SCALE / 2
     return Example(
         key,
@@ -147,7 +146,7 @@ def example(key: str, image: Image, camera: Camera, person: Person, body_scale: 
         person.skeleton,
         person.joints3d @ crop.rotation.T * 1000,
         np.array([centre - half, centre - half, centre + half, centre + half]),
-        joints_px=ahead @ crop.K[:2, :2].T + crop.K[:2, 2],
+        joints_px=project(crop.K, camera.rays(person.joints2d) @ crop.rotation.T),
     )
 
 
@@ -180,7 +179,8 @@ def footage(teaching: Teaching, only: Sequence[str] = ("*",)) -> DataSet:
     def files(root: Path, split: str, problems: Problems) -> list[Part]:
         known = [path for path in root.rglob("*") if path.suffix.lower() in (*PICTURES, *VIDEOS)]
         paths = sorted(path for path in known if any(fnmatchcase(path.name, pattern) for pattern in only))
-        names = ["-".join(path.relative_to(root).parts).replace(".", "-").replace(" ", "-") for path in paths]
+        names = [re.sub(r"[^A-Za-z0-9_]", "-", path.relative_to(root).as_posix()) for path in paths]
         return [File(path, name, teaching) for path, name in zip(paths, names, strict=True)]
 
-    return DataSet("footage", ("train", "validation"), LAYOUT, files)
+    how = {name: value for name, value in asdict(teaching).items() if name != "model"}
+    return DataSet("footage", ("train", "validation"), LAYOUT, files, json.dumps({**how, "only": list(only)}))
