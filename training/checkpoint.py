@@ -71,6 +71,35 @@ def averaged_weights(state: dict[str, Any]) -> dict[str, Tensor]:
     return {**state["model"], **state.get("average", {})}
 
 
+@torch.no_grad()
+def blend(model: PoseModel, other: PoseModel, share: float) -> None:
+    """Moves a model's weights and statistics towards those of another, such as the one it was tuned from.
+
+    Between the two lies what is learnt of both kinds of pictures (Wortsman et al., "Robust fine-tuning of zero-shot
+    models", 2022).
+
+    Args:
+        model: changed.
+        other: of the same network.
+        share: of the other's; 0 changes nothing.
+
+    Raises:
+        ValueError: if the networks differ, or the share makes no sense.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share of {share:g} of another model's weights was asked for, expected 0 to 1")
+    ours, theirs = model.state_dict(), other.state_dict()
+    unlike = [
+        name for name in sorted({*ours, *theirs})
+        if name not in ours or name not in theirs or ours[name].shape != theirs[name].shape
+    ]  # fmt: skip
+    if unlike:
+        raise ValueError(f"networks of the same kind can be blended, but these differ in {', '.join(unlike[:4])}")
+    for name, value in ours.items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name], share)
+
+
 def small_state(state: dict[str, Any]) -> dict[str, Any]:
     """What is needed to use a model, not to train it on: its averaged weights, matrices among them in fp16."""
     weights = {}

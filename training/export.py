@@ -26,7 +26,7 @@ from metric_pose_ros.image_graph.half_precision import half_within
 from metric_pose_ros.image_graph.rounding import with_every_value_rounded
 from metric_pose_ros.image_network import TWIN
 from metric_pose_ros.model_hashes import sha256_of
-from training.checkpoint import load_model
+from training.checkpoint import blend, load_model
 from training.data.shards import CROP_SCALE, Problems
 from training.data.sources import ShardSource
 from training.exporting.calibrate import calibrate, predict_shards, predict_validation
@@ -212,6 +212,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", type=Path, help="a checkpoint; a model file (.onnx) for --target gpu or --precision int8"
     )
+    parser.add_argument(
+        "--blend-with", type=Path, metavar="CHECKPOINT", help="of the same network, such as the one it was tuned from"
+    )
+    parser.add_argument(
+        "--blend", type=float, default=0.5, help="share of that one's weights, 0 to 1 (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the ONNX file, or its name.onnx")
     parser.add_argument(
         "--target",
@@ -259,6 +265,8 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.target == "gpu" and arguments.checkpoint.suffix == ".onnx":
         return _write_twin(arguments.checkpoint, arguments)
     model, config = load_model(arguments.checkpoint)
+    if arguments.blend_with is not None:
+        blend(model, load_model(arguments.blend_with)[0], arguments.blend)
     if not arguments.no_calibration:
         problems = Problems()
         try:

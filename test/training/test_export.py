@@ -15,7 +15,7 @@ from test.training.evaluation.small_models import CROP_SIDE, configuration, inpu
 from test.training.shard_samples import sample_files, write_shard
 from training import export
 from training.__main__ import main
-from training.checkpoint import load_model
+from training.checkpoint import blend, load_model
 from training.export import check_opset, export_model, made_up_inputs
 from training.exporting.calibrate import calibrate
 from training.exporting.precision import LARGEST_DIFFERENCE
@@ -234,6 +234,42 @@ def test_a_model_trained_on_pictures_is_calibrated_and_compared_on_them(trained,
     assert main(["evaluate", str(tmp_path / "small_metrabs.onnx"), *shards]) == 0
     within = json.loads(told.read_text())["tables"]["people"]["rows"]["all"]["within_one_std"]
     assert 50 < within < 95
+
+
+def test_weights_of_two_stages_are_blended_and_exported(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(LARGEST_DIFFERENCE, "fp32", 1.0)  # of so small a network rounding matters more
+    other = save_checkpoint(tmp_path / "other.ckpt", load_model(trained)[1], steps=10)
+    models = [load_model(path)[0].state_dict() for path in (trained, other)]
+    files = {}
+    for share in ("0", "0.25", "1"):
+        files[share] = tmp_path / f"blended{share}.onnx"
+        options = ["--blend-with", str(other), "--blend", share, "--no-calibration", "--precision", "fp32"]
+        assert main(["export", str(trained), "--out", str(files[share]), *options]) == 0
+    crops, intrinsics = (value.numpy() for value in made_up_inputs(CROP_SIDE, 2).values())
+    said = {share: PoseFile(path).run(crops, intrinsics)["relative"] for share, path in files.items()}
+    for share, checkpoint in (("0", trained), ("1", other)):
+        expected = load_model(checkpoint)[0](torch.from_numpy(crops), torch.from_numpy(intrinsics)).relative
+        assert said[share] == pytest.approx(expected.detach().numpy(), abs=1)
+    blended = load_model(trained)[0]
+    blend(blended, load_model(other)[0], 0.25)
+    for name, value in blended.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(value, 0.75 * models[0][name] + 0.25 * models[1][name], atol=1e-6), name
+    expected = blended(torch.from_numpy(crops), torch.from_numpy(intrinsics)).relative.detach().numpy()
+    assert said["0.25"] == pytest.approx(expected, abs=1)
+
+
+def test_what_cannot_be_blended_is_refused(trained, tmp_path, capsys):
+    wider = configuration({"name": "metro"})
+    for other, share, said in (
+        (trained, "1.5", "a share of 1.5"),
+        (save_checkpoint(tmp_path / "other.ckpt", wider, steps=1), "0.5", "but these differ in head"),
+        (tmp_path / "none.ckpt", "0.5", "none.ckpt"),
+    ):
+        options = ["--blend-with", str(other), "--blend", share]
+        assert main(["export", str(trained), "--out", str(tmp_path), *options]) == 1
+        assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx"))
 
 
 def test_file_and_checkpoint_are_measured_alike(trained, tmp_path, monkeypatch):
