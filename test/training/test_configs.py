@@ -19,7 +19,8 @@ RECIPES = (
 )  # fmt: skip
 SKELETON_OF_SET = {
     "h36m": "h36m_17", "mpi-inf-3dhp": "mpi_inf_3dhp_28", "muco": "mpi_inf_3dhp_28", "3dpw": "smpl_24",
-    "mpii": "mpii_16", "coco": "coco_17", "shards": "body_30", "figures": "h36m_17",
+    "mpii": "mpii_16", "coco": "coco_17", "shards": "body_30", "sports2d": "body_30",
+    "vtest": "body_30", "figures": "h36m_17",
 }  # fmt: skip
 
 
