@@ -35,13 +35,21 @@ _REMEMBERED = 60
 _SAME_TIME_S = 0.15
 """Detections whose image is further from any that was looked at are about something else."""
 _PAUSE_S = 0.7
-"""Between two frames, after which the whole detector looks: people may have walked out of where they are expected."""
+"""Between two frames, after which the detector looks again: people may have walked out of where they are expected."""
 _SLOWEST_DETECTION_S = 10.0
 """Of work on a detection in the background, after which frames wait for it; somebody watches whether they end."""
 STAGES = ("crop", "network", "placement")
 """Of `PoseEstimator.timings`, what comes between detection and tracking."""
 _PATIENCE = 6
 """Detections in a row that may miss a person whom the pose network still sees."""
+
+
+def _turns(detector: Detector | None) -> Iterator[Detector]:
+    """The whole detector first, then its parts in turn."""
+    if detector is None:
+        raise ValueError("a stream needs an estimator with a detector, for example PoseEstimator(detector='movenet')")
+    parts = detector.parts if isinstance(detector, Combined) else (detector,)
+    return chain((detector,), cycle(parts))
 
 
 @dataclass(eq=False)
@@ -91,8 +99,7 @@ class StreamEstimator:
         estimator: that finds and places people in one frame; it needs a detector.
         detection_interval: the detector looks at every so-many-th frame, at every second one while somebody is
             lost or not yet trusted, and at every one while nobody is tracked. A
-            detector of several parts, as for near and far, is asked one part at a time but in the first frame, also
-            of those after a pause.
+            detector of several parts, as for near and far, is asked one part at a time after the first frame.
         background_detection: while somebody is tracked, let the detector look on a thread of its own, so that no frame
             waits for it. What it finds comes in a few frames later, and depends on timing; without it, equal frames
             give equal people.
@@ -128,8 +135,8 @@ class StreamEstimator:
         self._owns_worker = background_detection and worker is None
         self._worker = detection_thread() if self._owns_worker else worker
         self._pending: _Pending | None = None
+        self._turns = _turns(estimator.detector) if outside is None else iter(())
         self.outside = outside
-        self._turns = self._all_turns()
         self._expected: deque[tuple[float, list[tuple[Track, Floats]]]] = deque(maxlen=_REMEMBERED)
         self._stamp_s = -np.inf
         self._pose: Floats | None = None
@@ -189,7 +196,6 @@ class StreamEstimator:
         expected = self.tracker.expect(stamp_s, camera, self._moved(motion.now(stamp_s) if motion else None))
         if stamp_s - self._stamp_s > _PAUSE_S:
             self._since_detection = self.detection_interval
-            self._turns = self._all_turns()
         if self.outside is None:
             found = self._detections(image_bgr, expected, may_wait=alone and not expected)
         else:
@@ -211,18 +217,6 @@ class StreamEstimator:
         """Ends the detection thread, if it has one of its own."""
         if self._worker is not None and self._owns_worker:
             self._worker.shutdown(wait=False, cancel_futures=True)
-
-    def _all_turns(self) -> Iterator[Detector]:
-        """The whole detector first, then its parts in turn."""
-        if self.outside is not None:
-            return iter(())
-        detector = self.estimator.detector
-        if detector is None:
-            raise ValueError(
-                "a stream needs an estimator with a detector, for example PoseEstimator(detector='movenet')"
-            )
-        parts = detector.parts if isinstance(detector, Combined) else (detector,)
-        return chain((detector,), cycle(parts))
 
     def _detections(self, image: Image, expected: list[tuple[Track, Floats]], may_wait: bool) -> _Found:
         """What the detector found; nothing when it did not look, or has not come back."""
