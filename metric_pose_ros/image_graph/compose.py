@@ -101,9 +101,8 @@ def write_image_graph(source: Path, target: Path, precision: str = "fp16", peopl
     content = source.read_bytes()
     pose = onnx.load_from_string(content)
     digest = hashlib.sha256(content).hexdigest()
-    built = image_graph(
-        pose, precision, made_from=digest
-    )  # refuses what cannot be composed before anything is measured
+    # Refuses what cannot be composed before anything is measured.
+    built = image_graph(pose, precision, made_from=digest)
     kept = (measured_kept(content) if people is None else None) if precision == "fp16" else 0
     if kept is None:
         kept, cost = choose_kept(pose, drawn_crops(pose) if people is None else people)
