@@ -94,14 +94,14 @@ class MatchedSubscription:
         """Listens on both until the new subscription hears: what came between the two would be lost."""
         if subscription is not self._subscription and subscription is not self._former:
             return  # on its way when its subscription was given up
-        if self._is_known(message, subscription):
+        if self._heard_before(message, subscription):
             return
         if subscription is self._subscription:
             self._forget_former()
         self._keep(message)
 
-    def _is_known(self, message: Any, subscription: Any) -> bool:
-        """Whether another subscription has heard it; what has no stamp might be anything.
+    def _heard_before(self, message: Any, subscription: Any) -> bool:
+        """Notes who hears it; whether another subscription had before. What has no stamp might be anything.
 
         Of several changes in a row that may be more than the former one, and publishers that keep messages for
         latecomers say again what was heard before the change.
@@ -111,7 +111,7 @@ class MatchedSubscription:
             return False
         stamp = header.stamp.sec, header.stamp.nanosec
         for known, heard_by in self._heard:
-            if known == stamp and not any(each is subscription for each in heard_by):
+            if known == stamp and subscription not in heard_by:
                 heard_by.append(subscription)
                 return True
         self._heard.append((stamp, [subscription]))

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def finished(out: Path, settings: Settings) -> Summary | None:
             )
         return None
     said = plain_json.loads(done.read_text())
-    if {"details": "", **said["settings"]} != asdict(settings):
+    if not _made_so(said["settings"], settings):
         raise ValueError(f"{out} already holds {said['settings']}, not {asdict(settings)}: give another --out")
     # Killed just before this, the run that wrote the split left its parts behind.
     shutil.rmtree(_folder(out, settings), ignore_errors=True)
@@ -129,6 +130,11 @@ def _folder(out: Path, settings: Settings) -> Path:
     return out / f".{settings.split}-parts"
 
 
+def _made_so(said: dict[str, Any], settings: Settings) -> bool:
+    """Whether what is there was made with these settings; what is older says no details."""
+    return {"details": "", **said} == asdict(settings)
+
+
 def _told(folder: Path, name: str) -> Path:
     """What a finished part says of itself; it comes after the part's tar file."""
     return folder / f"{name}.json"
@@ -138,7 +144,7 @@ def _begin(folder: Path, settings: Settings) -> None:
     plan = folder / ".settings.json"
     if plan.is_file():
         begun = plain_json.loads(plan.read_text())
-        if {"details": "", **begun} != asdict(settings):
+        if not _made_so(begun, settings):
             raise ValueError(f"{folder} was begun with {begun}, not with {asdict(settings)}: go on so, or delete it")
         return
     _write_json(plan, asdict(settings))

